@@ -1,0 +1,23 @@
+#include "base/vocabulary.h"
+
+#include <stddef.h>
+#include <string.h>
+
+
+VOCABULARY_DEFINE(DIRECTION, DIRECTION_LIST, direction_words);
+VOCABULARY_DEFINE(COLOUR, COLOUR_LIST, colour_words);
+VOCABULARY_DEFINE(SENSOR_KIND, SENSOR_KIND_LIST, sensor_kind_words);
+VOCABULARY_DEFINE(TRAFFIC_STATE, TRAFFIC_STATE_LIST, traffic_state_words);
+VOCABULARY_DEFINE(DECISION, DECISION_LIST, decision_words);
+VOCABULARY_DEFINE(SIGNAL_ACTION, SIGNAL_ACTION_LIST, signal_action_words);
+VOCABULARY_DEFINE(CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_level_words);
+VOCABULARY_DEFINE(REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
+VOCABULARY_DEFINE(SIGNAL_REPORT, SIGNAL_REPORT_LIST, signal_report_words);
+VOCABULARY_DEFINE(STORE_ROLE, STORE_ROLE_LIST, store_role_words);
+
+int word_index(const char *const *words, const char *word) {
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}

@@ -1,0 +1,72 @@
+/* The words of the domain, each list once: the enum, and the text that the wire, the databases, the journal and the operator
+ * see. The wire keeps the Spanish of the first implementation where it had Spanish; see wire/messages.def for its members.
+ *
+ *     VOCABULARY(Direction, DIRECTION, X)   ->   enum Direction, DIRECTION_COUNT, direction_words[]
+ */
+#pragma once
+
+/* The two axes of an intersection of the seed's city: streets run north-south (columns) or east-west (rows). */
+#define DIRECTION_LIST(X) X(DIRECTION_NS, "NS") X(DIRECTION_EW, "EW")
+
+#define COLOUR_LIST(X) X(COLOUR_RED, "RED") X(COLOUR_GREEN, "GREEN")
+
+#define SENSOR_KIND_LIST(X)                                                                                  \
+    X(SENSOR_CAMERA, "camera")                                                                               \
+    X(SENSOR_INDUCTIVE, "inductive")                                                                         \
+    X(SENSOR_GPS, "gps")
+
+#define TRAFFIC_STATE_LIST(X)                                                                                \
+    X(TRAFFIC_NORMAL, "NORMAL")                                                                              \
+    X(TRAFFIC_CONGESTION, "CONGESTION")                                                                      \
+    X(TRAFFIC_GREEN_WAVE, "GREEN_WAVE")
+
+#define DECISION_LIST(X)                                                                                     \
+    X(DECISION_NO_ACTION, "NO_ACTION")                                                                       \
+    X(DECISION_EXTEND_GREEN, "EXTEND_GREEN")                                                                 \
+    X(DECISION_GREEN_WAVE, "GREEN_WAVE")                                                                     \
+    X(DECISION_FORCE_CHANGE, "FORCE_CHANGE")
+
+/* What a request to the lights asks for. FORCE is what a peer without this word means. */
+#define SIGNAL_ACTION_LIST(X)                                                                                \
+    X(SIGNAL_FORCE, "FORCE")                                                                                 \
+    X(SIGNAL_EXTEND, "EXTEND")                                                                               \
+    X(SIGNAL_WAVE, "WAVE")
+
+/* GPS: slow, middling or fast traffic (first implementation: ALTA below 10 km/h, BAJA above 40). */
+#define CONGESTION_LEVEL_LIST(X) X(LEVEL_HIGH, "ALTA") X(LEVEL_NORMAL, "NORMAL") X(LEVEL_LOW, "BAJA")
+
+#define REPLY_STATUS_LIST(X) X(REPLY_OK, "OK") X(REPLY_ERROR, "ERROR") X(REPLY_FAILOVER, "FAILOVER")
+
+/* What a line on the signal reports link says: the lights changed, the whole state again, or what became of a request. */
+#define SIGNAL_REPORT_LIST(X)                                                                                \
+    X(REPORT_CHANGE, "CHANGE")                                                                               \
+    X(REPORT_STATE, "STATE")                                                                                 \
+    X(REPORT_ACCEPTED, "ACCEPTED")                                                                           \
+    X(REPORT_REFUSED, "REFUSED")
+
+#define STORE_ROLE_LIST(X) X(STORE_ROLE_PRIMARY, "primary") X(STORE_ROLE_REPLICA, "replica")
+
+/* The definition of a list, in exactly one source file. */
+#define VOCABULARY_WORD(id, word) [id] = word,
+#define VOCABULARY_DEFINE(PREFIX, LIST, words) const char *const words[PREFIX##_COUNT + 1] = {LIST(VOCABULARY_WORD)}
+
+#define VOCABULARY_ENTRY(id, word) id,
+#define VOCABULARY_PLUS_ONE(id, word) +1
+#define VOCABULARY(Type, PREFIX, LIST, words)                                                                \
+    typedef enum Type { LIST(VOCABULARY_ENTRY) } Type;                                                       \
+    enum { PREFIX##_COUNT = 0 LIST(VOCABULARY_PLUS_ONE) };                                                   \
+    extern const char *const words[PREFIX##_COUNT + 1] /* NULL-terminated, indexed by the enum */
+
+VOCABULARY(Direction, DIRECTION, DIRECTION_LIST, direction_words);
+VOCABULARY(Colour, COLOUR, COLOUR_LIST, colour_words);
+VOCABULARY(SensorKind, SENSOR_KIND, SENSOR_KIND_LIST, sensor_kind_words);
+VOCABULARY(TrafficState, TRAFFIC_STATE, TRAFFIC_STATE_LIST, traffic_state_words);
+VOCABULARY(Decision, DECISION, DECISION_LIST, decision_words);
+VOCABULARY(SignalAction, SIGNAL_ACTION, SIGNAL_ACTION_LIST, signal_action_words);
+VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_level_words);
+VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
+VOCABULARY(SignalReportKind, SIGNAL_REPORT, SIGNAL_REPORT_LIST, signal_report_words);
+VOCABULARY(StoreRole, STORE_ROLE, STORE_ROLE_LIST, store_role_words);
+
+/* Index of `word` in a NULL-terminated list of words; -1 when it is none of them. */
+int word_index(const char *const *words, const char *word);
