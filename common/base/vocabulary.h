@@ -37,6 +37,14 @@
 
 #define REPLY_STATUS_LIST(X) X(REPLY_OK, "OK") X(REPLY_ERROR, "ERROR") X(REPLY_FAILOVER, "FAILOVER")
 
+/* Why a reply's status is ERROR, for programs (the message is for people): what was asked for does not exist, the request is
+ * malformed, the rules forbid it now, or a service that must answer is away. trafficctl's exit status comes from it. */
+#define REPLY_CAUSE_LIST(X)                                                                                  \
+    X(CAUSE_NOT_FOUND, "NOT_FOUND")                                                                          \
+    X(CAUSE_BAD_REQUEST, "BAD_REQUEST")                                                                      \
+    X(CAUSE_REFUSED, "REFUSED")                                                                              \
+    X(CAUSE_UNAVAILABLE, "UNAVAILABLE")
+
 /* What a line on the signal reports link says: the lights changed, the whole state again, or what became of a request. */
 #define SIGNAL_REPORT_LIST(X)                                                                                \
     X(REPORT_CHANGE, "CHANGE")                                                                               \
@@ -65,6 +73,7 @@ VOCABULARY(Decision, DECISION, DECISION_LIST, decision_words);
 VOCABULARY(SignalAction, SIGNAL_ACTION, SIGNAL_ACTION_LIST, signal_action_words);
 VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_level_words);
 VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
+VOCABULARY(ReplyCause, REPLY_CAUSE, REPLY_CAUSE_LIST, reply_cause_words);
 VOCABULARY(SignalReportKind, SIGNAL_REPORT, SIGNAL_REPORT_LIST, signal_report_words);
 VOCABULARY(StoreRole, STORE_ROLE, STORE_ROLE_LIST, store_role_words);
 
