@@ -1,0 +1,185 @@
+#include "command-line.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *argp_program_version = "trafficctl " PROJECT_VERSION;
+
+enum {
+    KEY_HOST = 'H',
+    KEY_WATCH = 'w',
+    KEY_CONFIG = 'c',
+    KEY_SET = 's',
+    KEY_JSON = 0x100,
+    KEY_CSV,
+    KEY_TIMEOUT,
+    KEY_REASON,
+    KEY_DURATION,
+    KEY_FROM,
+    KEY_TO,
+    KEY_LIMIT,
+    KEY_KIND,
+    KEY_INTERVAL,
+    KEY_STORE,
+    KEY_INTERSECTION,
+};
+
+static const struct argp_option options[] = {
+    {"host", KEY_HOST, "HOST", 0, "Ask this machine instead of those of traffic.conf", 1},
+    {"json", KEY_JSON, NULL, 0, "Print the reply as JSON", 1},
+    {"csv", KEY_CSV, NULL, 0, "Print comma-separated values", 1},
+    {"watch", KEY_WATCH, "SECONDS", OPTION_ARG_OPTIONAL, "Ask again every so often (2 s)", 1},
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Wait this long for each answer (10 s)", 1},
+    {"config", KEY_CONFIG, "FILE", 0, "Read this file instead of /usr/lib/traffic and /etc/traffic", 1},
+    {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "Override one setting", 1},
+    {"reason", KEY_REASON, "TEXT", 0, "wave, signal: why, for the records", 2},
+    {"duration", KEY_DURATION, "SECONDS", 0, "wave, signal: how long to hold the green", 2},
+    {"from", KEY_FROM, "TIME", 0, "history, events, counts: from then on (2026-02-09T15:10:00Z, -2h, now)",
+     2},
+    {"to", KEY_TO, "TIME", 0, "history, events, counts: until then", 2},
+    {"limit", KEY_LIMIT, "ROWS", 0, "history, events: at most this many rows (100)", 2},
+    {"intersection", KEY_INTERSECTION, "ID", 0, "history: of this intersection only", 2},
+    {"kind", KEY_KIND, "TYPE", 0, "events, counts: camara, espira_inductiva or gps", 2},
+    {"interval", KEY_INTERVAL, "SECONDS", 0, "counts: length of an interval (3600)", 2},
+    {"store", KEY_STORE, "ROLE", 0, "backup: primary or replica (primary)", 2},
+    {0},
+};
+
+static double positive_number(struct argp_state *state, const char *option, const char *text) {
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (errno || end == text || *end != '\0' || !(value > 0) || value > 1e9) {
+        argp_error(state, "%s: expected a number above 0, got \"%s\"", option, text);
+        return 1;
+    }
+    return value;
+}
+
+static void give_text(Request *request, VerbOption option, const char **member, const char *text) {
+    request->given |= option;
+    *member = text;
+}
+
+static error_t parse_verb_option(int key, char *text, struct argp_state *state, Request *request) {
+    switch (key) {
+    case KEY_REASON:
+        give_text(request, OPTION_REASON, &request->reason, text);
+        return 0;
+    case KEY_FROM:
+        give_text(request, OPTION_FROM, &request->from, text);
+        return 0;
+    case KEY_TO:
+        give_text(request, OPTION_TO, &request->to, text);
+        return 0;
+    case KEY_KIND:
+        give_text(request, OPTION_KIND, &request->kind, text);
+        return 0;
+    case KEY_STORE:
+        give_text(request, OPTION_STORE, &request->store, text);
+        return 0;
+    case KEY_INTERSECTION:
+        give_text(request, OPTION_INTERSECTION, &request->intersection, text);
+        return 0;
+    case KEY_DURATION:
+        request->given |= OPTION_DURATION;
+        request->duration_sec = positive_number(state, "--duration", text);
+        return 0;
+    case KEY_INTERVAL:
+        request->given |= OPTION_INTERVAL;
+        request->interval_sec = positive_number(state, "--interval", text);
+        return 0;
+    case KEY_LIMIT:
+        request->given |= OPTION_LIMIT;
+        request->limit = (long)positive_number(state, "--limit", text);
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static error_t take_word(CommandLine *line, struct argp_state *state, char *text) {
+    Request *request = &line->request;
+    if (!request->verb) {
+        request->verb = text;
+    } else if (request->n_arguments == ARRAY_LEN(request->arguments)) {
+        argp_error(state, "too many words after \"%s\"", request->verb);
+        return EINVAL;
+    } else {
+        request->arguments[request->n_arguments++] = text;
+    }
+    return 0;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state) {
+    CommandLine *line = state->input;
+    Request *request = &line->request;
+    switch (key) {
+    case KEY_HOST:
+        request->host = text;
+        return 0;
+    case KEY_JSON:
+        request->format = OUTPUT_JSON;
+        return 0;
+    case KEY_CSV:
+        request->format = OUTPUT_CSV;
+        return 0;
+    case KEY_WATCH:
+        request->watch_sec = text ? positive_number(state, "--watch", text) : 2;
+        return 0;
+    case KEY_TIMEOUT:
+        request->timeout_sec = positive_number(state, "--timeout", text);
+        return 0;
+    case KEY_CONFIG:
+        line->config_file = text;
+        return 0;
+    case KEY_SET:
+        if (line->n_overrides == ARRAY_LEN(line->overrides)) {
+            argp_error(state, "--set: at most %zu times", ARRAY_LEN(line->overrides));
+            return EINVAL;
+        }
+        line->overrides[line->n_overrides++] = text;
+        return 0;
+    case ARGP_KEY_ARG:
+        return take_word(line, state, text);
+    }
+    return parse_verb_option(key, text, state, request);
+}
+
+/* The verbs after the options, from their table. */
+static char *help_filter(int key, const char *text, void *input) {
+    (void)input;
+    if (key != ARGP_KEY_HELP_POST_DOC)
+        return (char *)text;
+    char *help = NULL;
+    size_t size;
+    FILE *out = open_memstream(&help, &size);
+    if (!out)
+        return NULL;
+    fputs("Verbs:\n", out);
+    for (size_t i = 0; i < n_verbs; i++)
+        fprintf(out, "  %-13s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+    fputs("\nWithout a verb: an interactive prompt with the same verbs.\n"
+          "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 nobody answered, 5 refused, 6 the replica "
+          "answered.\n",
+          out);
+    fclose(out);
+    return help;
+}
+
+int command_line_parse(int n_words, char **words, bool is_prompt, CommandLine *ret) {
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "[VERB [OBJECT...]]",
+        .doc = "Asks and steers the city's traffic control.\v",
+        .help_filter = help_filter,
+    };
+    CommandLine line = {.request = {.timeout_sec = 10}};
+    argp_err_exit_status = EXIT_USAGE_ERROR;
+    if (argp_parse(&argp, n_words, words, is_prompt ? ARGP_NO_EXIT : 0, NULL, &line) != 0)
+        return -EINVAL;
+    *ret = line;
+    return 0;
+}
