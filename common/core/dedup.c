@@ -8,7 +8,7 @@ void dedup_init(Dedup *dedup, DedupProducer *places, unsigned n_buckets) {
     memset(places, 0, sizeof *places * n_buckets * DEDUP_BUCKET_PRODUCERS);
 }
 
-/* --- numbers of one life ------------------------------------------------------------------------------------------- */
+/* --- numbers of one life --- */
 
 static uint64_t *word_of(DedupLife *life, uint64_t number) {
     return &life->seen[number % DEDUP_WINDOW_NUMBERS / 64];
@@ -26,7 +26,8 @@ static void life_begin(DedupLife *life, int64_t epoch, uint64_t lowest, uint64_t
     *word_of(life, newest) |= bit_of(newest);
 }
 
-/* The window moves up to `number`: the bits of the numbers in between, which did not come, are those of older ones. */
+/* The window moves up to `number`: the bits of the numbers in between, which did not come, are those of older
+ * ones. */
 static DedupAnswer life_advance(DedupLife *life, uint64_t number) {
     uint64_t n_missing = number - life->newest - 1;
     if (n_missing >= DEDUP_WINDOW_NUMBERS)
@@ -50,9 +51,10 @@ static DedupAnswer life_judge(DedupLife *life, uint64_t number) {
     return (DedupAnswer){DEDUP_LATE, 0};
 }
 
-/* --- lives of one producer ----------------------------------------------------------------------------------------- */
+/* --- lives of one producer --- */
 
-/* A life that nobody heard of yet: 1 is the number it begins with, unless the producer itself is a stranger. */
+/* A life that nobody heard of yet: 1 is the number it begins with, unless the producer itself is a stranger.
+ */
 static DedupAnswer producer_is_born_again(DedupProducer *producer, int64_t epoch, uint64_t sequence) {
     bool is_stranger = producer->n_lives == 0;
     producer->lives[1] = producer->lives[0];
@@ -72,7 +74,7 @@ static DedupAnswer producer_judge(DedupProducer *producer, int64_t epoch, uint64
     return producer_is_born_again(producer, epoch, sequence);
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 /* FNV-1a */
 static uint32_t hash_of(const char *name) {
@@ -82,7 +84,8 @@ static uint32_t hash_of(const char *name) {
     return hash;
 }
 
-/* The producer's place: its own, else an empty one of its bucket, else that of the one not heard for longest. */
+/* The producer's place: its own, else an empty one of its bucket, else that of the one not heard for longest.
+ */
 static DedupProducer *place_of(Dedup *dedup, const char *name) {
     DedupProducer *bucket = &dedup->places[hash_of(name) % dedup->n_buckets * DEDUP_BUCKET_PRODUCERS];
     DedupProducer *oldest = bucket;

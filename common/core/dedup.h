@@ -1,17 +1,20 @@
-/* Which events were seen before? Producers number what they send; this remembers, per producer and life of it (epoch), which
- * numbers came, in a table of fixed size that the caller provides.
+/* Which events were seen before? Producers number what they send; this remembers, per producer and life of it
+ * (epoch), which numbers came, in a table of fixed size that the caller provides.
  *
- * Knows nothing of what the events say. A verdict is about the number alone, so one table serves every kind of event. Forgetting
- * is safe: the least recently heard producer makes room for a new one, and an event too old to be judged is called so instead of
- * being taken for a repetition, because a store that inserts by identity can still tell and nothing may be lost here. */
+ * Knows nothing of what the events say. A verdict is about the number alone, so one table serves every kind
+ * of event. Forgetting is safe: the least recently heard producer makes room for a new one, and an event too
+ * old to be judged is called so instead of being taken for a repetition, because a store that inserts by
+ * identity can still tell and nothing may be lost here. */
 #pragma once
 
 #include <stdint.h>
 
 enum {
-    DEDUP_WINDOW_NUMBERS = 1024, /* how far behind the newest number one can still tell a late event from a repeated one */
-    DEDUP_PRODUCER_BYTES = 64,   /* with the NUL */
-    DEDUP_LIVES = 2,             /* the present life of a producer and the one before: events of both may still be under way */
+    DEDUP_WINDOW_NUMBERS =
+        1024, /* how far behind the newest number one can still tell a late event from a repeated one */
+    DEDUP_PRODUCER_BYTES = 64, /* with the NUL */
+    DEDUP_LIVES =
+        2, /* the present life of a producer and the one before: events of both may still be under way */
     DEDUP_BUCKET_PRODUCERS = 8,
 };
 
@@ -32,7 +35,8 @@ typedef struct DedupLife {
     int64_t epoch;
     uint64_t lowest; /* the first number heard; what lies before it is OLD */
     uint64_t newest;
-    uint64_t seen[DEDUP_WINDOW_NUMBERS / 64]; /* bit (n mod window) of each number in (newest - window, newest] */
+    uint64_t
+        seen[DEDUP_WINDOW_NUMBERS / 64]; /* bit (n mod window) of each number in (newest - window, newest] */
 } DedupLife;
 
 typedef struct DedupProducer {
@@ -49,10 +53,12 @@ typedef struct Dedup {
     uint64_t n_forgotten; /* producers that had to make room */
 } Dedup;
 
-/* `places`: n_buckets * DEDUP_BUCKET_PRODUCERS of them, the caller's, outliving the table; cleared here. n_buckets >= 1. */
+/* `places`: n_buckets * DEDUP_BUCKET_PRODUCERS of them, the caller's, outliving the table; cleared here.
+ * n_buckets >= 1. */
 void dedup_init(Dedup *dedup, DedupProducer *places, unsigned n_buckets);
 
-/* Judges the event `sequence` of this life of `producer` (a name that is not empty and fits DEDUP_PRODUCER_BYTES) and remembers
- * it. A producer's numbers begin at 1 in each life, so the first number of a new life of a known producer tells of a gap when it
- * is greater; of a producer never heard before nothing is known, and its first event is NEW whatever its number. */
+/* Judges the event `sequence` of this life of `producer` (a name that is not empty and fits
+ * DEDUP_PRODUCER_BYTES) and remembers it. A producer's numbers begin at 1 in each life, so the first number
+ * of a new life of a known producer tells of a gap when it is greater; of a producer never heard before
+ * nothing is known, and its first event is NEW whatever its number. */
 DedupAnswer dedup_judge(Dedup *dedup, const char *producer, int64_t epoch, uint64_t sequence);

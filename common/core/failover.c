@@ -1,0 +1,121 @@
+#include "core/failover.h"
+
+#include <stddef.h>
+
+VOCABULARY_DEFINE(STORE_STATE, STORE_STATE_LIST, store_state_words);
+
+typedef StoreState (*Transition)(StoreWatch *store, const FailoverTimes *times, Mono now);
+
+/* --- what each cell of the table does --- */
+
+static StoreState stay(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    (void)times, (void)now;
+    return store->state;
+}
+
+static StoreState hear(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    (void)times;
+    store->last_good = now;
+    return STORE_ALIVE;
+}
+
+static StoreState suspect(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    (void)store, (void)times, (void)now;
+    return STORE_SUSPECT;
+}
+
+static StoreState die(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    (void)times, (void)now;
+    store->good_beats = 0;
+    return STORE_DEAD;
+}
+
+static StoreState return_slowly(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    store->last_good = now;
+    store->good_beats++;
+    bool has_dwelt = mono_between(store->changed, now) >= times->dwell_usec;
+    return store->good_beats >= times->return_beats && has_dwelt ? STORE_ALIVE : STORE_DEAD;
+}
+
+static StoreState begin_again(StoreWatch *store, const FailoverTimes *times, Mono now) {
+    (void)times, (void)now;
+    store->good_beats = 0;
+    return STORE_DEAD;
+}
+
+/* The whole machine. A living store that goes bad is left to its deadlines: a bad beat does not renew them.
+ */
+/* clang-format off */
+static const Transition transitions[STORE_STATE_COUNT][STORE_EVENT_COUNT] = {
+    /*                 BEAT_GOOD      BEAT_BAD     SUSPECT_AFTER  DEAD_AFTER */
+    [STORE_ALIVE]   = {hear,          stay,        suspect,       die},
+    [STORE_SUSPECT] = {hear,          stay,        stay,          die},
+    [STORE_DEAD]    = {return_slowly, begin_again, begin_again,   begin_again},
+};
+/* clang-format on */
+
+/* --- the machine --- */
+
+static FailoverChange apply(Failover *failover, StoreRole role, StoreEvent event, Mono now) {
+    StoreWatch *store = &failover->stores[role];
+    FailoverChange change = {
+        .role = role,
+        .before = store->state,
+        .silence_usec = mono_between(store->last_good, now),
+        .absence_usec = mono_between(store->changed, now),
+    };
+    change.after = transitions[store->state][event](store, &failover->times, now);
+    change.has_changed = change.after != change.before;
+    change.cannot_commit = change.after == STORE_DEAD && !store->can_commit &&
+                           mono_between(store->last_heard, now) < failover->times.suspect_usec;
+    if (change.has_changed) {
+        store->state = change.after;
+        store->changed = now;
+    }
+    return change;
+}
+
+void failover_init(Failover *failover, const FailoverTimes *times, Mono now) {
+    *failover = (Failover){.times = *times, .last_tick = now};
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        failover->stores[role] = (StoreWatch){
+            .state = STORE_ALIVE, .last_good = now, .last_heard = now, .changed = now, .can_commit = true};
+}
+
+FailoverChange failover_beat(Failover *failover, StoreRole role, bool can_commit, Mono now) {
+    StoreWatch *store = &failover->stores[role];
+    store->last_heard = now;
+    store->can_commit = can_commit;
+    return apply(failover, role, can_commit ? STORE_BEAT_GOOD : STORE_BEAT_BAD, now);
+}
+
+static FailoverChange judge_silence(Failover *failover, StoreRole role, Mono now) {
+    uint64_t silence_usec = mono_between(failover->stores[role].last_good, now);
+    if (silence_usec >= failover->times.dead_usec)
+        return apply(failover, role, STORE_DEAD_AFTER, now);
+    if (silence_usec >= failover->times.suspect_usec)
+        return apply(failover, role, STORE_SUSPECT_AFTER, now);
+    return (FailoverChange){.role = role};
+}
+
+FailoverChanges failover_tick(Failover *failover, Mono now) {
+    bool was_stalled = mono_between(failover->last_tick, now) > 2 * failover->times.beat_usec;
+    FailoverChanges changes = {0};
+    failover->last_tick = now;
+    failover->n_own_stalls += was_stalled;
+    for (int role = 0; role < STORE_ROLE_COUNT; role++) {
+        if (was_stalled)
+            failover->stores[role].last_good = now;
+        changes.of[role] = judge_silence(failover, (StoreRole)role, now);
+    }
+    return changes;
+}
+
+bool failover_answering(const Failover *failover, StoreRole *ret_role) {
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        if (failover_is_living(failover, (StoreRole)role)) {
+            *ret_role = (StoreRole)role;
+            return true;
+        }
+    return false;
+}

@@ -1,0 +1,84 @@
+/* Which stores live, and which of them answers: a state machine per store, fed with heartbeats and with time.
+ *
+ * Knows nothing of sockets: whoever hears a beat says so, and calls failover_tick() every beat period. A beat
+ * of a store that cannot commit proves that its machine is there and nothing else: it renews no deadline, so
+ * such a store is dead after the same time as a silent one, only for another reason.
+ *
+ * The subtle thing is the watcher's own health. A process that was stopped for a second finds every deadline
+ * of its peers passed, while their beats wait unread in its sockets. So a late tick accuses nobody: it
+ * restarts the deadlines and is counted. */
+#pragma once
+
+#include "base/time.h"
+#include "base/vocabulary.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STORE_STATE_LIST(X) X(STORE_ALIVE, "ALIVE") X(STORE_SUSPECT, "SUSPECT") X(STORE_DEAD, "DEAD")
+VOCABULARY(StoreState, STORE_STATE, STORE_STATE_LIST, store_state_words);
+
+typedef enum StoreEvent {
+    STORE_BEAT_GOOD,     /* a beat, and it can commit */
+    STORE_BEAT_BAD,      /* a beat, but it cannot */
+    STORE_SUSPECT_AFTER, /* suspect_usec without a good beat */
+    STORE_DEAD_AFTER,    /* dead_usec without a good beat */
+    STORE_EVENT_COUNT,
+} StoreEvent;
+
+typedef struct FailoverTimes {
+    uint64_t beat_usec; /* between two beats, and between two ticks */
+    uint64_t suspect_usec;
+    uint64_t dead_usec;    /* > suspect_usec */
+    unsigned return_beats; /* good beats in a row that bring a dead store back... */
+    uint64_t dwell_usec; /* ... once it has been dead this long. Death is never put off: a store that does not
+                            answer is of no use */
+} FailoverTimes;
+
+typedef struct StoreWatch {
+    StoreState state;
+    Mono last_good;      /* good beat, or start, or the last stall of our own */
+    Mono last_heard;     /* beat of any kind */
+    Mono changed;        /* when `state` was entered */
+    unsigned good_beats; /* in a row, while dead */
+    bool can_commit;     /* as of its last beat */
+} StoreWatch;
+
+typedef struct Failover {
+    FailoverTimes times;
+    StoreWatch stores[STORE_ROLE_COUNT];
+    Mono last_tick;
+    uint64_t n_own_stalls;
+} Failover;
+
+/* A state entered by one store; `has_changed` false means that nothing did. */
+typedef struct FailoverChange {
+    bool has_changed;
+    StoreRole role;
+    StoreState before, after;
+    uint64_t
+        silence_usec; /* to DEAD or SUSPECT: since its last good beat, which is how long detection took */
+    uint64_t absence_usec; /* to ALIVE from DEAD: how long it was dead */
+    bool cannot_commit;    /* to DEAD: it beats, but cannot commit */
+} FailoverChange;
+
+/* Both stores begin ALIVE, with a whole dead_usec to be heard. */
+void failover_init(Failover *failover, const FailoverTimes *times, Mono now);
+
+FailoverChange failover_beat(Failover *failover, StoreRole role, bool can_commit, Mono now);
+
+typedef struct FailoverChanges {
+    FailoverChange of[STORE_ROLE_COUNT];
+} FailoverChanges;
+
+/* To be called every beat_usec. Later than two periods after the last call it is a stall of our own:
+ * deadlines restart. */
+FailoverChanges failover_tick(Failover *failover, Mono now);
+
+/* Who answers queries: the primary unless it is dead, then the replica unless it is dead too. False when
+ * nobody is left. */
+bool failover_answering(const Failover *failover, StoreRole *ret_role);
+
+static inline bool failover_is_living(const Failover *failover, StoreRole role) {
+    return failover->stores[role].state != STORE_DEAD;
+}
