@@ -1,7 +1,8 @@
-/* Messages as C structs, and the one decoder and one encoder between them and bytes (wire.md describes the bytes).
+/* Messages as C structs, and the one decoder and one encoder between them and bytes (wire.md describes the
+ * bytes).
  *
- * Nothing here touches a socket. A decoder is reused for every message of a thread; what it hands out as JsonText points into
- * it and lives until its next use. */
+ * Nothing here touches a socket. A decoder is reused for every message of a thread; what it hands out as
+ * JsonText points into it and lives until its next use. */
 #pragma once
 
 #include "base/macro.h"
@@ -13,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* JSON text of a nested object or array. In a decoded message it is borrowed from the decoder until its next use; in a
- * message to encode it is the caller's, and must be valid JSON. */
+/* JSON text of a nested object or array. In a decoded message it is borrowed from the decoder until its next
+ * use; in a message to encode it is the caller's, and must be valid JSON. */
 typedef struct JsonText {
     const char *text;
     size_t size;
@@ -22,9 +23,9 @@ typedef struct JsonText {
 
 /* Which grammar surrounds the members. */
 typedef enum MessageFamily {
-    MESSAGE_FAMILY_EVENT,     /* TOPIC SP {members} */
-    MESSAGE_FAMILY_RECORD,    /* {"type": T, "data": {members}} */
-    MESSAGE_FAMILY_COMMAND,   /* {members}, here and below */
+    MESSAGE_FAMILY_EVENT,   /* TOPIC SP {members} */
+    MESSAGE_FAMILY_RECORD,  /* {"type": T, "data": {members}} */
+    MESSAGE_FAMILY_COMMAND, /* {members}, here and below */
     MESSAGE_FAMILY_REPORT,
     MESSAGE_FAMILY_QUERY,
     MESSAGE_FAMILY_REPLY,
@@ -35,19 +36,20 @@ typedef enum MessageFamily {
 #define MESSAGE_BEGIN(TAG, Type, FAMILY, wire_name)                                                          \
     typedef struct Type {                                                                                    \
         uint32_t present; /* bits of the members that are there; see message_has() */
-#define TEXT(Type, member, json, max_bytes, presence)        char member[(max_bytes) + 1];
-#define TOKEN(Type, member, json, max_bytes, presence)       char member[(max_bytes) + 1];
-#define NUMBER(Type, member, json, min, max, presence)       double member;
-#define INTEGER(Type, member, json, min, max, presence)      int64_t member;
-#define CHOICE(Type, member, json, words, presence)          int member;
-#define FLAG(Type, member, json, presence)                   bool member;
-#define INSTANT(Type, member, json, presence)                Wall member;
-#define NESTED(Type, member, json, presence)                 JsonText member;
+#define TEXT(Type, member, json, max_bytes, presence)   char member[(max_bytes) + 1];
+#define TOKEN(Type, member, json, max_bytes, presence)  char member[(max_bytes) + 1];
+#define NUMBER(Type, member, json, min, max, presence)  double member;
+#define INTEGER(Type, member, json, min, max, presence) int64_t member;
+#define CHOICE(Type, member, json, words, presence)     int member;
+#define FLAG(Type, member, json, presence)              bool member;
+#define INSTANT(Type, member, json, presence)           Wall member;
+#define NESTED(Type, member, json, presence)            JsonText member;
 #define LITERAL(Type, json, word)
 #define MESSAGE_END(Type)                                                                                    \
     }                                                                                                        \
     Type;
 #include "wire/messages.def"
+
 #include "wire/messages-undef.h"
 
 /* enum { CameraEvent_has_sensor_id, ... }: the bit number of each member */
@@ -66,6 +68,7 @@ typedef enum MessageFamily {
     }                                                                                                        \
     ;
 #include "wire/messages.def"
+
 #include "wire/messages-undef.h"
 
 #define message_has(message, Type, member)  (((message)->present >> Type##_has_##member) & 1U)
@@ -104,6 +107,7 @@ typedef struct Message {
 #define LITERAL(...)
 #define MESSAGE_END(Type)
 #include "wire/messages.def"
+
 #include "wire/messages-undef.h"
     };
 } Message;
@@ -128,16 +132,17 @@ int decoder_new(Decoder **ret);
 Decoder *decoder_free(Decoder *decoder);
 DEFINE_FREEP(Decoder, decoder_free)
 
-/* Decodes one frame of `family`. 0: *ret is complete and every member is within its range. -EBADMSG: refused; *ret_refusal
- * says which kind and `problem` names the member, what was expected and what came. -ENOMEM. *ret is untouched on error.
- * Cost: one json-c parse plus a walk over the descriptor. */
+/* Decodes one frame of `family`. 0: *ret is complete and every member is within its range. -EBADMSG: refused;
+ * *ret_refusal says which kind and `problem` names the member, what was expected and what came. -ENOMEM. *ret
+ * is untouched on error. Cost: one json-c parse plus a walk over the descriptor. */
 int message_decode(Decoder *decoder, MessageFamily family, const void *frame, size_t size, Message *ret,
                    Refusal *ret_refusal, Problem *problem);
 
-/* Encodes `message` as one frame into `buffer` (no trailing NUL is counted, one is written). Members whose presence bit is not
- * set are left out, whatever they hold; LITERAL members and, for records and events, the surrounding grammar are added.
- * Returns the size, -ENOBUFS when it does not fit, or -EINVAL when a member is outside its range or not finite (a message
- * that a receiver would refuse never leaves this process), with the member named in `problem`. */
+/* Encodes `message` as one frame into `buffer` (no trailing NUL is counted, one is written). Members whose
+ * presence bit is not set are left out, whatever they hold; LITERAL members and, for records and events, the
+ * surrounding grammar are added. Returns the size, -ENOBUFS when it does not fit, or -EINVAL when a member is
+ * outside its range or not finite (a message that a receiver would refuse never leaves this process), with
+ * the member named in `problem`. */
 int message_encode(const Message *message, char *buffer, size_t buffer_size, Problem *problem);
 
 /* A message's word on the wire: "camara", "sensor_event"; "" for families without one. */

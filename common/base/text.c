@@ -1,0 +1,64 @@
+/* Text from strangers: well-formedness and display. Knows nothing of what the text means. */
+#include "base/text.h"
+
+#include <string.h>
+
+enum { SHOWN_BYTES_MAX = 48 };
+
+/* The length of the well-formed sequence that begins at `b`, or 0. Only the second byte has a range of its
+ * own: that is where overlong forms, surrogates and code points that do not exist are told apart. */
+static size_t sequence_size(const unsigned char *b, size_t size) {
+    if (b[0] < 0x80)
+        return 1;
+    size_t length = b[0] >= 0xF0 ? 4 : b[0] >= 0xE0 ? 3 : 2;
+    if (b[0] < 0xC2 || b[0] > 0xF4 || length > size)
+        return 0;
+    unsigned char lowest = b[0] == 0xE0 ? 0xA0 : b[0] == 0xF0 ? 0x90 : 0x80;
+    unsigned char highest = b[0] == 0xED ? 0x9F : b[0] == 0xF4 ? 0x8F : 0xBF;
+    if (b[1] < lowest || b[1] > highest)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((b[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+size_t utf8_valid_size(const void *bytes, size_t size) {
+    const unsigned char *b = bytes;
+    size_t at = 0;
+    while (at < size) {
+        size_t length = sequence_size(b + at, size - at);
+        if (length == 0)
+            break;
+        at += length;
+    }
+    return at;
+}
+
+ShownText text_shown(const void *bytes, size_t size) {
+    static const char hex[] = "0123456789abcdef";
+    const unsigned char *b = bytes;
+    size_t n_shown = size > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : size;
+    ShownText shown;
+    char *at = shown.text;
+    for (size_t i = 0; i < n_shown; i++) {
+        if (b[i] >= ' ' && b[i] < 0x7F) {
+            *at++ = (char)b[i];
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = hex[b[i] >> 4];
+        *at++ = hex[b[i] & 15];
+    }
+    strcpy(at, n_shown < size ? "..." : "");
+    return shown;
+}
+
+bool text_has_control(const char *text, size_t size) {
+    const unsigned char *b = (const unsigned char *)text;
+    for (size_t i = 0; i < size; i++)
+        if (b[i] < ' ' || b[i] == 0x7F || (b[i] == 0xC2 && i + 1 < size && b[i + 1] < 0xA0))
+            return true;
+    return false;
+}
