@@ -1,13 +1,17 @@
-/* The city: which intersections there are, how they lie, and which sensors watch them. Read once from a JSON file, checked as a
- * whole, never changed afterwards. Services work with indices into `intersections`; ids exist for the wire and for people.
+/* The city: which intersections there are, how they lie, and which sensors watch them. Read once from a JSON
+ * file, checked as a whole, never changed afterwards. Services work with indices into `intersections`; ids
+ * exist for the wire and for people.
  *
  *     { "name": "Ciudad Simulada",
- *       "grid": { "rows": ["A","B","C","D"], "columns": [1,2,3,4] },
- *       "intersections": [ { "id": "INT-A1", "row": "A", "column": 1, "x": 0, "y": 0 }, ... ],    x, y in metres
- *       "sensors": { "cameras":         [ { "sensor_id": "CAM-A1-NS", "interseccion": "INT-A1", "direction": "NS" }, ... ],
- *                    "inductive_loops": [ ... ], "gps": [ ... without direction: speaks for the whole intersection ] } }
+ *       "grid": { "rows": ["A", "B", "C", "D"], "columns": [1, 2, 3, 4] },
+ *       "intersections": [ { "id": "INT-A1", "row": "A", "column": 1, "x": 0, "y": 0 }, ... ],
+ *       "sensors": {
+ *         "cameras": [ { "sensor_id": "CAM-A1-NS", "interseccion": "INT-A1", "direction": "NS" }, ... ],
+ *         "inductive_loops": [ ... ],
+ *         "gps": [ ... ] } }
  *
- * "intersections" may be left out: then every row and column has one, INT-<row><column>, 200 m apart. */
+ * Coordinates are metres. "intersections" may be left out: then every row and column has one,
+ * INT-<row><column>, 200 m apart. A sensor without "direction" speaks for the whole intersection. */
 #pragma once
 
 #include "base/macro.h"
@@ -17,8 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CITY_NO_INDEX     ((size_t)-1)
-#define CITY_ID_MAX_BYTES 31
+#define CITY_NO_INDEX      ((size_t)-1)
+#define CITY_ID_MAX_BYTES  31
 #define CITY_ROW_MAX_BYTES 15
 
 typedef struct CityIntersection {
@@ -44,8 +48,9 @@ typedef struct City {
     struct CityIndex *index; /* hash tables of ids, private */
 } City;
 
-/* Reads and checks the file. -ENOENT, -EIO, -EINVAL (with file, JSON pointer, what was expected, what came, nearest known member
- * name), -ENOMEM. Refuses: unknown members, duplicate ids, sensors at unknown intersections, an empty city. */
+/* Reads and checks the file. -ENOENT, -EIO, -EINVAL (with file, JSON pointer, what was expected, what came,
+ * nearest known member name), -ENOMEM. Refuses: unknown members, duplicate ids, sensors at unknown
+ * intersections, an empty city. */
 int city_load(const char *path, City **ret, Problem *problem);
 
 /* The same from memory; `name` stands for the file in messages. */
