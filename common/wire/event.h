@@ -1,0 +1,40 @@
+/* What the three kinds of sensor event have in common: which sensor, which intersection, when, and who made
+ * it. Everybody who treats an event as an event, whatever it measures, asks here instead of switching over
+ * the kinds. */
+#pragma once
+
+#include "wire/messages.h"
+
+/* Who made an event, in which life of the process, and which one of its events it is. All three or none. */
+typedef struct EventIdentity {
+    const char *producer; /* at most 63 bytes; from event_identity() it is borrowed from the message */
+    int64_t epoch;
+    int64_t sequence;
+} EventIdentity;
+
+MessageTag event_tag(SensorKind kind);
+
+/* True when `tag` is a sensor event; then *ret is its kind. */
+bool event_kind(MessageTag tag, SensorKind *ret);
+
+/* The topic of a kind: "camara". */
+const char *event_topic(SensorKind kind);
+
+/* All functions below take a message that is an event. Texts are borrowed from it. */
+const char *event_sensor_id(const Message *event);
+const char *event_intersection(const Message *event);
+
+/* True when the event carries a whole identity; `ret` may be NULL. */
+bool event_identity(const Message *event, EventIdentity *ret);
+void event_set_identity(Message *event, const EventIdentity *identity);
+void event_clear_identity(Message *event);
+
+/* True when the event says to the microsecond when it was taken. */
+bool event_has_captured(const Message *event);
+
+/* When the reading was taken. A loop's interval ends then: timestamp_inicio and timestamp_fin are set, not
+ * timestamp. The microseconds, which timestamps have no room for, become captured_us. */
+void event_set_time(Message *event, Wall at);
+
+/* Forgets all of its times: only its sensor and what it measured remain. */
+void event_clear_time(Message *event);
