@@ -13,7 +13,7 @@
 /* --- from answer to exit status
  * ------------------------------------------------------------------------------------ */
 
-static ExitStatus exit_of_answer(const Answer *answer) {
+ExitStatus exit_of_answer(const Answer *answer) {
     static const ExitStatus by_cause[REPLY_CAUSE_COUNT] = {
         [CAUSE_NOT_FOUND] = EXIT_NOT_FOUND,
         [CAUSE_BAD_REQUEST] = EXIT_USAGE_ERROR,
@@ -55,7 +55,7 @@ static ExitStatus show(ExitStatus status, int shown) {
 /* --- building questions
  * -------------------------------------------------------------------------------------------- */
 
-static void query_begin(Query *query, const char *command) {
+void query_begin(Query *query, const char *command) {
     memset(query, 0, sizeof *query);
     (void)snprintf(query->command, sizeof query->command, "%s", command);
     message_mark(query, Query, command);
