@@ -6,22 +6,29 @@
 
 typedef struct EventLayout {
     MessageTag tag;
-    size_t sensor_id, intersection, producer, epoch, sequence, captured_usec,
-        timestamp;                                                               /* offsets in the struct */
-    uint32_t producer_bit, epoch_bit, sequence_bit, captured_bit, timestamp_bit; /* in `present` */
+    /* where they are in the struct */
+    size_t sensor_id, intersection, producer, epoch, sequence, captured_usec, timestamp;
+    /* their bits in `present`; place is sensor_id and intersection, identity the three members of
+     * EventIdentity */
+    uint32_t place_bits, identity_bits, captured_bit, timestamp_bit;
 } EventLayout;
 
 #define BIT(Type, member) (UINT32_C(1) << Type##_has_##member)
+/* clang-format off */
 #define LAYOUT(TAG, Type)                                                                                    \
-    {                                                                                                        \
-        .tag = MESSAGE_##TAG, .sensor_id = offsetof(Type, sensor_id),                                        \
-        .intersection = offsetof(Type, intersection), .producer = offsetof(Type, producer),                  \
-        .epoch = offsetof(Type, epoch), .sequence = offsetof(Type, sequence),                                \
-        .captured_usec = offsetof(Type, captured_usec), .timestamp = offsetof(Type, timestamp),              \
-        .producer_bit = BIT(Type, producer), .epoch_bit = BIT(Type, epoch),                                  \
-        .sequence_bit = BIT(Type, sequence), .captured_bit = BIT(Type, captured_usec),                       \
-        .timestamp_bit = BIT(Type, timestamp)                                                                \
-    }
+    {.tag = MESSAGE_##TAG,                                                                                   \
+     .sensor_id = offsetof(Type, sensor_id),                                                                 \
+     .intersection = offsetof(Type, intersection),                                                           \
+     .producer = offsetof(Type, producer),                                                                   \
+     .epoch = offsetof(Type, epoch),                                                                         \
+     .sequence = offsetof(Type, sequence),                                                                   \
+     .captured_usec = offsetof(Type, captured_usec),                                                         \
+     .timestamp = offsetof(Type, timestamp),                                                                 \
+     .place_bits = BIT(Type, sensor_id) | BIT(Type, intersection),                                           \
+     .identity_bits = BIT(Type, producer) | BIT(Type, epoch) | BIT(Type, sequence),                          \
+     .captured_bit = BIT(Type, captured_usec),                                                               \
+     .timestamp_bit = BIT(Type, timestamp)}
+/* clang-format on */
 
 static const EventLayout layouts[SENSOR_KIND_COUNT] = {
     [SENSOR_CAMERA] = LAYOUT(CAMERA_EVENT, CameraEvent),
@@ -29,7 +36,11 @@ static const EventLayout layouts[SENSOR_KIND_COUNT] = {
     [SENSOR_GPS] = LAYOUT(GPS_EVENT, GpsEvent),
 };
 
-enum { PRODUCER_SIZE = sizeof((CameraEvent){0}.producer) };
+enum {
+    SENSOR_ID_SIZE = sizeof((CameraEvent){0}.sensor_id),
+    INTERSECTION_SIZE = sizeof((CameraEvent){0}.intersection),
+    PRODUCER_SIZE = sizeof((CameraEvent){0}.producer)
+};
 
 /* Every struct of messages.def begins with it. */
 static uint32_t *event_present(Message *event) {
@@ -74,6 +85,12 @@ const char *event_topic(SensorKind kind) {
     return message_wire_name(layouts[kind].tag);
 }
 
+CongestionLevel event_congestion_level(double speed_kmh) {
+    if (speed_kmh < 10)
+        return LEVEL_HIGH;
+    return speed_kmh > 40 ? LEVEL_LOW : LEVEL_NORMAL;
+}
+
 const char *event_sensor_id(const Message *event) {
     return event_peek(event, event_layout(event)->sensor_id);
 }
@@ -82,10 +99,16 @@ const char *event_intersection(const Message *event) {
     return event_peek(event, event_layout(event)->intersection);
 }
 
+void event_set_place(Message *event, const char *sensor_id, const char *intersection) {
+    const EventLayout *layout = event_layout(event);
+    (void)snprintf(event_member(event, layout->sensor_id), SENSOR_ID_SIZE, "%s", sensor_id);
+    (void)snprintf(event_member(event, layout->intersection), INTERSECTION_SIZE, "%s", intersection);
+    *event_present(event) |= layout->place_bits;
+}
+
 bool event_identity(const Message *event, EventIdentity *ret) {
     const EventLayout *layout = event_layout(event);
-    uint32_t needed = layout->producer_bit | layout->epoch_bit | layout->sequence_bit;
-    if ((event_bits(event) & needed) != needed)
+    if ((event_bits(event) & layout->identity_bits) != layout->identity_bits)
         return false;
     if (ret)
         *ret = (EventIdentity){
@@ -101,13 +124,12 @@ void event_set_identity(Message *event, const EventIdentity *identity) {
     (void)snprintf(event_member(event, layout->producer), PRODUCER_SIZE, "%s", identity->producer);
     *(int64_t *)event_member(event, layout->epoch) = identity->epoch;
     *(int64_t *)event_member(event, layout->sequence) = identity->sequence;
-    *event_present(event) |= layout->producer_bit | layout->epoch_bit | layout->sequence_bit;
+    *event_present(event) |= layout->identity_bits;
 }
 
 void event_clear_identity(Message *event) {
     const EventLayout *layout = event_layout(event);
-    *event_present(event) &=
-        ~(layout->producer_bit | layout->epoch_bit | layout->sequence_bit | layout->captured_bit);
+    *event_present(event) &= ~(layout->identity_bits | layout->captured_bit);
 }
 
 bool event_has_captured(const Message *event) {

@@ -20,9 +20,14 @@ bool event_kind(MessageTag tag, SensorKind *ret);
 /* The topic of a kind: "camara". */
 const char *event_topic(SensorKind kind);
 
+/* The GPS kind's word for a speed: ALTA (high congestion) below 10 km/h, BAJA above 40, NORMAL between, both
+ * ends included. */
+CongestionLevel event_congestion_level(double speed_kmh);
+
 /* All functions below take a message that is an event. Texts are borrowed from it. */
 const char *event_sensor_id(const Message *event);
 const char *event_intersection(const Message *event);
+void event_set_place(Message *event, const char *sensor_id, const char *intersection);
 
 /* True when the event carries a whole identity; `ret` may be NULL. */
 bool event_identity(const Message *event, EventIdentity *ret);

@@ -185,9 +185,10 @@ int recording_parse_header(RecordingParser *parser, const char *line, size_t siz
     return 0;
 }
 
-/* The event as a frame of the wire: with a time, which the decoder insists on. */
-static int build_frame(RecordingParser *parser, const char *topic, json_object *event, size_t *ret_size,
-                       Refusal *ret_refusal, Problem *problem) {
+/* Writes the event as a frame of the wire into the parser: with a time, which the decoder insists on. Returns
+ * its size. */
+static int build_frame(RecordingParser *parser, const char *topic, json_object *event, Refusal *ret_refusal,
+                       Problem *problem) {
     for (size_t i = 0; i < ARRAY_LEN(added_at_replay); i++)
         if (json_object_object_get_ex(event, added_at_replay[i], NULL)) {
             *ret_refusal = REFUSAL_WRONG_TYPE;
@@ -203,8 +204,7 @@ static int build_frame(RecordingParser *parser, const char *topic, json_object *
         *ret_refusal = REFUSAL_TOO_LARGE;
         return problem_set(problem, -EBADMSG, "\"event\": expected at most %d bytes", EVENT_MAX_BYTES);
     }
-    *ret_size = (size_t)size;
-    return 0;
+    return size;
 }
 
 int recording_parse_event(RecordingParser *parser, const char *line, size_t size, RecordedEvent *ret,
@@ -212,18 +212,20 @@ int recording_parse_event(RecordingParser *parser, const char *line, size_t size
     scoped(json_putp) json_object *object = NULL;
     json_object *topic, *event;
     uint64_t offset_usec;
-    size_t frame_size;
     Message message;
     SensorKind kind;
     *ret_refusal = REFUSAL_NOT_JSON;
     int r = parse_object(parser, line, size, &object, problem);
     if (r < 0 || (r = get_seconds(object, "t", &offset_usec, ret_refusal, problem)) < 0 ||
         (r = get_member(object, "topic", json_type_string, &topic, ret_refusal, problem)) < 0 ||
-        (r = get_member(object, "event", json_type_object, &event, ret_refusal, problem)) < 0 ||
-        (r = build_frame(parser, json_object_get_string(topic), event, &frame_size, ret_refusal, problem)) <
-            0 ||
-        (r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &message,
-                            ret_refusal, problem)) < 0)
+        (r = get_member(object, "event", json_type_object, &event, ret_refusal, problem)) < 0)
+        return r;
+    r = build_frame(parser, json_object_get_string(topic), event, ret_refusal, problem);
+    if (r < 0)
+        return r;
+    r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, (size_t)r, &message, ret_refusal,
+                       problem);
+    if (r < 0)
         return r;
     if (!event_kind(message.tag, &kind)) {
         *ret_refusal = REFUSAL_UNKNOWN_TYPE;
