@@ -93,6 +93,11 @@ int json_file_parse(const JsonFile *file, const char *text, size_t size, json_ob
     json_object *value = json_tokener_parse_ex(tokener, text, (int)size);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     size_t end = json_tokener_get_parse_end(tokener);
+    if (error == json_tokener_continue) { /* a number or a word ends where something else begins */
+        value = json_tokener_parse_ex(tokener, "\n", 1);
+        error = json_tokener_get_error(tokener);
+        end = size;
+    }
     json_tokener_free(tokener);
     while (error == json_tokener_success && end < size && isspace((unsigned char)text[end]))
         end++;
@@ -219,7 +224,8 @@ int json_word(const JsonPlace *place, const char *const *words, int *ret) {
     if (!json_object_is_type(place->value, json_type_string))
         return json_refuse_value(place, expected);
     const char *text = json_object_get_string(place->value);
-    int index = word_index(words, text);
+    bool is_text = strlen(text) == (size_t)json_object_get_string_len(place->value);
+    int index = is_text ? word_index(words, text) : -1;
     if (index < 0)
         return json_refuse_value(place, expected);
     *ret = index;

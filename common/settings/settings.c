@@ -58,6 +58,13 @@ static SettingOrigin origin_of(const char *file, unsigned line) {
 /* --- one value
  * ----------------------------------------------------------------------------------------------------- */
 
+static bool has_section(const char *section) {
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (strcmp(setting_table[i].section, section) == 0)
+            return true;
+    return false;
+}
+
 static int refuse_unknown_section(const char *place, const char *section, Problem *problem) {
     const char *names[SECTIONS_MAX];
     size_t n = setting_sections(names, ARRAY_LEN(names));
@@ -129,11 +136,30 @@ static void refuse_line(Loader *loader, const char *what) {
     loader->error = problem_set(loader->problem, -EINVAL, "%s: %s", place_of(&origin).text, what);
 }
 
-/* inih ignores what stands behind a section's bracket. */
-static bool has_text_after_section(const char *line) {
+/* inih takes any name for a section, even without keys, and ignores what stands behind the bracket. */
+static void check_section(Loader *loader, const char *line) {
+    char name[64];
     const char *end = line[0] == '[' ? strchr(line, ']') : NULL;
-    return end && end[1 + strspn(end + 1, " \t\r\n")] != '\0' &&
-           !strchr(";#", end[1 + strspn(end + 1, " \t")]);
+    if (!end)
+        return;
+    const char *after = end + 1 + strspn(end + 1, " \t\r\n");
+    if (*after && *after != ';' && *after != '#') {
+        refuse_line(loader, "expected nothing after the ] of a section");
+        return;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)(end - line - 1), line + 1);
+    SettingOrigin origin = here(loader);
+    if (!has_section(name))
+        loader->error = refuse_unknown_section(place_of(&origin).text, name, loader->problem);
+}
+
+/* The start of the line behind white space and, in the first line, the byte order mark of some editors. */
+static const char *start_of_line(const Loader *loader) {
+    static const char mark[] = "\xEF\xBB\xBF";
+    const char *start = loader->text;
+    if (loader->line == 1 && strncmp(start, mark, sizeof mark - 1) == 0)
+        start += sizeof mark - 1;
+    return start + strspn(start, " \t\r\f\v");
 }
 
 /* The reader that inih calls for each line; NULL is the end. */
@@ -143,13 +169,13 @@ static char *next_line(char *buffer, int size, void *userdata) {
     if (length < 0)
         return NULL;
     loader->line++;
-    const char *start = loader->text + strspn(loader->text, " \t\r\f\v");
+    const char *start = start_of_line(loader);
     if (strlen(loader->text) != (size_t)length)
         refuse_line(loader, "expected text, got a NUL byte");
     else if (length > LINE_MAX_BYTES || length >= size)
         refuse_line(loader, "expected a line of at most 1000 bytes, got a longer one");
-    else if (has_text_after_section(start))
-        refuse_line(loader, "expected nothing after the ] of a section");
+    else
+        check_section(loader, start);
     if (loader->error < 0)
         return NULL;
     memcpy(buffer, start, strlen(start) + 1);
