@@ -12,8 +12,7 @@
 
 enum { JSON_DEPTH_MAX = 8, SHOWN_MAX_BYTES = 60 };
 
-/* --- messages
- * ------------------------------------------------------------------------------------------------------ */
+/* --- messages ------------------------------------------------------------------------------------ */
 
 typedef struct Pointer {
     char text[160];
@@ -70,8 +69,7 @@ int json_refuse_value(const JsonPlace *place, const char *expected) {
     return json_refuse(place, -EINVAL, "expected %s, got %s", expected, show(place->value).text);
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the file ------------------------------------------------------------------------------------ */
 
 static int refuse_at_offset(const JsonFile *file, const char *text, size_t offset, const char *what) {
     size_t line = 1, column = 1;
@@ -113,8 +111,7 @@ int json_file_parse(const JsonFile *file, const char *text, size_t size, json_ob
     return refuse_at_offset(file, text, end, json_tokener_error_desc(error));
 }
 
-/* --- walking
- * ------------------------------------------------------------------------------------------------------- */
+/* --- walking ------------------------------------------------------------------------------------- */
 
 bool json_member(const JsonPlace *object, const char *member, JsonPlace *ret) {
     json_object *value;
@@ -171,8 +168,7 @@ int json_check_array(const JsonPlace *place, size_t *ret_n) {
     return 0;
 }
 
-/* --- values
- * -------------------------------------------------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------------------------------- */
 
 int json_text(const JsonPlace *place, char *ret, size_t size, bool spaces) {
     char expected[80];

@@ -14,6 +14,15 @@ static bool starts_section(const Setting *setting) {
     return setting == setting_table || strcmp(setting[-1].section, setting->section) != 0;
 }
 
+SettingPlace setting_place(const SettingOrigin *origin) {
+    SettingPlace place;
+    if (origin->line > 0)
+        (void)snprintf(place.text, sizeof place.text, "%s:%u", origin->file, origin->line);
+    else
+        (void)snprintf(place.text, sizeof place.text, "%s", origin->file[0] ? origin->file : "default");
+    return place;
+}
+
 void settings_print(FILE *out, const Settings *settings) {
     for (const Setting *s = setting_table; s < setting_table + SETTING_COUNT; s++) {
         if (starts_section(s))
@@ -28,10 +37,7 @@ void settings_print_origins(FILE *out, const Settings *settings, const SettingOr
         const Setting *s = &setting_table[i];
         int width = fprintf(out, "%s.%s = %s", s->section, s->key, setting_format(s, settings).text);
         fprintf(out, "%*s  # ", width < 52 ? 52 - width : 0, "");
-        if (origins[i].line > 0)
-            fprintf(out, "%s:%u\n", origins[i].file, origins[i].line);
-        else
-            fprintf(out, "%s\n", origins[i].file[0] ? origins[i].file : "default");
+        fprintf(out, "%s\n", setting_place(&origins[i]).text);
     }
 }
 

@@ -65,3 +65,12 @@ SettingValue setting_expectation(const Setting *setting);
 
 /* Names of all sections, each once; returns how many were written (at most `capacity`). */
 size_t setting_sections(const char **names, size_t capacity);
+
+/* Where a value came from, for messages: "/etc/traffic/traffic.conf:12", "--set" or "default". */
+typedef struct SettingPlace {
+    char text[300];
+} SettingPlace;
+SettingPlace setting_place(const SettingOrigin *origin);
+
+/* Whether the values fit together; `origins` (SETTING_COUNT of them) say where each came from. -EINVAL. */
+int settings_check(const Settings *settings, const SettingOrigin *origins, Problem *problem);

@@ -1,10 +1,9 @@
-/* Where values come from: defaults, files, drop-ins, --set; who wins; and whether the result makes sense as a
- * whole. Knows no single setting except in the table of relations. Every refusal names its place: file and
- * line, or --set.
+/* Where values come from: defaults, files, drop-ins, --set; and who wins. Knows no single setting; whether
+ * they fit together is settings-check.c's. Every refusal names its place: file and line, or --set.
  *
  * The lines are taken apart by inih. It numbers them for nobody and has leniencies of its own (a long line is
- * read as two, an indented line continues the value before), so it reads through next_line(), which counts,
- * trims, and stops it at the first line that is refused. */
+ * read as two, an indented line continues the value before, any section will do), so it reads through
+ * next_line(), which counts, trims, checks sections, and stops it at the first line that is refused. */
 #include "settings/settings.h"
 
 #include "settings/settings-table.h"
@@ -35,28 +34,13 @@ typedef struct Loader {
     int error; /* of the first refused line */
 } Loader;
 
-/* "/etc/traffic/traffic.conf:12", or "--set" for a place without lines */
-typedef struct Place {
-    char text[300];
-} Place;
-
-static Place place_of(const SettingOrigin *origin) {
-    Place place;
-    if (origin->line > 0)
-        (void)snprintf(place.text, sizeof place.text, "%s:%u", origin->file, origin->line);
-    else
-        (void)snprintf(place.text, sizeof place.text, "%s", origin->file[0] ? origin->file : "default");
-    return place;
-}
-
 static SettingOrigin origin_of(const char *file, unsigned line) {
     SettingOrigin origin = {.line = line};
     (void)snprintf(origin.file, sizeof origin.file, "%s", file);
     return origin;
 }
 
-/* --- one value
- * ----------------------------------------------------------------------------------------------------- */
+/* --- one value ----------------------------------------------------------------------------------- */
 
 static bool has_section(const char *section) {
     for (size_t i = 0; i < SETTING_COUNT; i++)
@@ -112,19 +96,17 @@ static int assign(Loader *loader, const SettingOrigin *origin, const char *secti
                   const char *text) {
     const Setting *setting = setting_find(section, key);
     if (!setting)
-        return refuse_unknown_key(place_of(origin).text, section, key, loader->problem);
+        return refuse_unknown_key(setting_place(origin).text, section, key, loader->problem);
     Problem why = {""};
     int r = setting_parse(setting, text, &loader->settings, &why);
     if (r < 0)
-        return problem_set(loader->problem, r, "%s: [%s] %s: %s", place_of(origin).text, section, key,
+        return problem_set(loader->problem, r, "%s: [%s] %s: %s", setting_place(origin).text, section, key,
                            why.text);
     loader->origins[setting - setting_table] = *origin;
     return 0;
 }
 
-/* --- files
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- files --------------------------------------------------------------------------------------- */
 
 static SettingOrigin here(const Loader *loader) {
     return origin_of(loader->path, loader->line);
@@ -133,7 +115,7 @@ static SettingOrigin here(const Loader *loader) {
 /* Refuses the line being read and, through next_line(), ends the reading. */
 static void refuse_line(Loader *loader, const char *what) {
     SettingOrigin origin = here(loader);
-    loader->error = problem_set(loader->problem, -EINVAL, "%s: %s", place_of(&origin).text, what);
+    loader->error = problem_set(loader->problem, -EINVAL, "%s: %s", setting_place(&origin).text, what);
 }
 
 /* inih takes any name for a section, even without keys, and ignores what stands behind the bracket. */
@@ -150,7 +132,7 @@ static void check_section(Loader *loader, const char *line) {
     (void)snprintf(name, sizeof name, "%.*s", (int)(end - line - 1), line + 1);
     SettingOrigin origin = here(loader);
     if (!has_section(name))
-        loader->error = refuse_unknown_section(place_of(&origin).text, name, loader->problem);
+        loader->error = refuse_unknown_section(setting_place(&origin).text, name, loader->problem);
 }
 
 /* The start of the line behind white space and, in the first line, the byte order mark of some editors. */
@@ -280,8 +262,7 @@ static int read_files(Loader *loader, const SettingsSource *source) {
     return 0;
 }
 
-/* --- the command line
- * ---------------------------------------------------------------------------------------------- */
+/* --- the command line ---------------------------------------------------------------------------- */
 
 /* Copies [start, end) without the white space around it; false when it does not fit. */
 static bool copy_trimmed(char *ret, size_t size, const char *start, const char *end) {
@@ -312,95 +293,6 @@ static int apply_override(Loader *loader, const char *text) {
     return assign(loader, &origin, section, key, value);
 }
 
-/* --- relations
- * ----------------------------------------------------------------------------------------------------- */
-
-typedef enum RelationKind { IS_ABOVE, IS_AT_LEAST, IS_AT_MOST } RelationKind;
-
-/* The first value has to stand in this relation to the second. */
-typedef struct Relation {
-    size_t first, second; /* offsets of two numbers in Settings */
-    RelationKind kind;
-    const char *why;
-} Relation;
-
-#define RELATION(a, relation, b, reason)                                                                     \
-    { offsetof(Settings, a), offsetof(Settings, b), relation, reason }
-static const Relation relations[] = {
-    RELATION(failover_suspect_sec, IS_ABOVE, failover_beat_sec, "silence shorter than a beat proves nothing"),
-    RELATION(failover_dead_sec, IS_ABOVE, failover_suspect_sec, "a store is suspected before it is dead"),
-    RELATION(signal_green_sec, IS_AT_LEAST, signal_min_green_sec, "the plan keeps the minimum green too"),
-    RELATION(wave_duration_sec, IS_AT_LEAST, signal_min_green_sec, "a wave is at least one green"),
-    RELATION(normal_queue_below, IS_AT_MOST, congestion_queue_min, "nothing is normal and congested at once"),
-    RELATION(normal_speed_above_kmh, IS_AT_LEAST, congestion_speed_max_kmh,
-             "nothing is normal and congested at once"),
-    RELATION(normal_count_below, IS_AT_MOST, congestion_count_min, "nothing is normal and congested at once"),
-};
-
-static bool relation_holds(RelationKind kind, double first, double second) {
-    switch (kind) {
-    case IS_ABOVE:
-        return first > second;
-    case IS_AT_LEAST:
-        return first >= second;
-    case IS_AT_MOST:
-        return first <= second;
-    }
-    return false;
-}
-
-static const Setting *setting_at(size_t offset) {
-    const Setting *setting = setting_table;
-    while (setting->offset != offset)
-        setting++;
-    return setting;
-}
-
-static int check_relation(const Loader *loader, const Relation *relation) {
-    static const char *const words[] = {
-        [IS_ABOVE] = "greater than", [IS_AT_LEAST] = "at least", [IS_AT_MOST] = "at most"};
-    const Setting *first = setting_at(relation->first), *second = setting_at(relation->second);
-    const char *values = (const char *)&loader->settings;
-    if (relation_holds(relation->kind, *(const double *)(values + first->offset),
-                       *(const double *)(values + second->offset)))
-        return 0;
-    const SettingOrigin *first_origin = &loader->origins[first - setting_table];
-    const SettingOrigin *second_origin = &loader->origins[second - setting_table];
-    /* the line to look at is one that somebody wrote */
-    const SettingOrigin *culprit = first_origin->file[0] ? first_origin : second_origin;
-    return problem_set(
-        loader->problem, -EINVAL, "%s: expected [%s] %s %s [%s] %s, got %s (%s) and %s (%s): %s",
-        place_of(culprit).text, first->section, first->key, words[relation->kind], second->section,
-        second->key, setting_format(first, &loader->settings).text, place_of(first_origin).text,
-        setting_format(second, &loader->settings).text, place_of(second_origin).text, relation->why);
-}
-
-/* A machine's address becomes part of tcp://ADDRESS:PORT, so it must not bring a scheme or a port of its own.
- */
-static int check_address(const Loader *loader, size_t offset) {
-    const Setting *setting = setting_at(offset);
-    const char *address = (const char *)&loader->settings + offset;
-    bool is_any = strcmp(address, "*") == 0 && offset == offsetof(Settings, bind_address);
-    if (is_any || strspn(address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
-                      strlen(address))
-        return 0;
-    return problem_set(
-        loader->problem, -EINVAL,
-        "%s: [%s] %s: expected a host name or an IPv4 address, without scheme and port, got \"%.80s\"",
-        place_of(&loader->origins[setting - setting_table]).text, setting->section, setting->key, address);
-}
-
-static int check_whole(const Loader *loader) {
-    static const size_t addresses[] = {offsetof(Settings, pc1), offsetof(Settings, pc2),
-                                       offsetof(Settings, pc3), offsetof(Settings, bind_address)};
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(addresses); i++)
-        r = check_address(loader, addresses[i]);
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(relations); i++)
-        r = check_relation(loader, &relations[i]);
-    return r;
-}
-
 int settings_load(const SettingsSource *source, Settings *ret, SettingOrigin *ret_origins, Problem *problem) {
     SettingOrigin origins[SETTING_COUNT];
     Loader loader = {.settings = setting_defaults, .origins = origins, .problem = problem};
@@ -409,7 +301,7 @@ int settings_load(const SettingsSource *source, Settings *ret, SettingOrigin *re
     for (size_t i = 0; r == 0 && i < source->n_overrides; i++)
         r = apply_override(&loader, source->overrides[i]);
     if (r == 0)
-        r = check_whole(&loader);
+        r = settings_check(&loader.settings, origins, problem);
     if (r < 0)
         return r;
     *ret = loader.settings;

@@ -83,8 +83,7 @@ static const SettingOrigin *origin_in(const SettingOrigin *origins, const Settin
     return &origins[index];
 }
 
-/* --- who wins
- * ------------------------------------------------------------------------------------------------------ */
+/* --- who wins ------------------------------------------------------------------------------------ */
 
 static void without_any_file_everything_has_its_default(void **state) {
     (void)state;
@@ -188,8 +187,7 @@ static void origins_name_the_file_and_line_that_won(void **state) {
     assert_string_equal(origin_in(origins, &settings, "network.pc2")->file, "");
 }
 
-/* --- what a line may look like
- * ------------------------------------------------------------------------------------- */
+/* --- what a line may look like ------------------------------------------------------------------- */
 
 static void comments_blanks_indentation_and_windows_line_ends_are_fine(void **state) {
     (void)state;
@@ -240,8 +238,7 @@ static void a_text_of_the_greatest_length_is_read(void **state) {
     assert_string_equal(load(NULL, 0, NULL).city_file, text);
 }
 
-/* --- refusals: a file
- * ---------------------------------------------------------------------------------------------- */
+/* --- refusals: a file ---------------------------------------------------------------------------- */
 
 static void an_unknown_section_is_refused_with_the_nearest(void **state) {
     (void)state;
@@ -386,8 +383,7 @@ static void an_address_with_scheme_or_port_is_refused(void **state) {
                  "\"10.0.0.1 10.0.0.2\"");
 }
 
-/* --- refusals: the command line
- * ------------------------------------------------------------------------------------ */
+/* --- refusals: the command line ------------------------------------------------------------------ */
 
 static void an_override_that_is_no_assignment_is_refused(void **state) {
     (void)state;
@@ -425,8 +421,7 @@ static void an_override_longer_than_any_value_is_refused(void **state) {
     assert_non_null(strstr(problem.text, "is too long"));
 }
 
-/* --- relations
- * ----------------------------------------------------------------------------------------------------- */
+/* --- relations ----------------------------------------------------------------------------------- */
 
 static void values_that_contradict_each_other_are_refused(void **state) {
     (void)state;
@@ -474,6 +469,18 @@ static void a_wave_shorter_than_the_minimum_green_is_refused(void **state) {
         strstr(problem.text, "expected [rules] wave_duration_sec at least [signal] min_green_sec"));
 }
 
+static void a_maximum_red_without_room_for_the_longest_green_is_refused(void **state) {
+    (void)state;
+    static const char *const least[] = {"signal.max_red_sec=29"};
+    (void)load(least, 1, NULL); /* 15 + 10 + 2 * 2 */
+    refused_text(
+        "[signal]\nmax_red_sec = 28.9\n", -EINVAL, 2,
+        "expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = 29, got 28.9");
+    refused_text(
+        "[signal]\nextension_sec = 72\n", -EINVAL, 2,
+        "expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = 91, got 90");
+}
+
 static void a_contradiction_between_files_names_both_lines(void **state) {
     (void)state;
     char usr[256], etc[256];
@@ -489,8 +496,7 @@ static void a_contradiction_between_files_names_both_lines(void **state) {
     assert_non_null(strstr(problem.text, etc));
 }
 
-/* --- printing
- * ------------------------------------------------------------------------------------------------------ */
+/* --- printing ------------------------------------------------------------------------------------ */
 
 static char *print(void (*printer)(FILE *, const Settings *), const Settings *settings) {
     char *text = NULL;
@@ -625,6 +631,7 @@ int main(void) {
         TEST(an_override_longer_than_any_value_is_refused),
         TEST(values_that_contradict_each_other_are_refused),
         TEST(a_wave_shorter_than_the_minimum_green_is_refused),
+        TEST(a_maximum_red_without_room_for_the_longest_green_is_refused),
         TEST(a_contradiction_between_files_names_both_lines),
         TEST(printed_settings_load_to_the_same_values),
         TEST(printed_settings_carry_sentence_range_unit_and_default),

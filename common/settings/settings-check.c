@@ -1,0 +1,119 @@
+/* What must hold between settings, once every single one is within its range. Knows no file; origins tell
+ * which line to name. Where safety depends on a relation the core checks it again: here it is refused with
+ * its line. */
+#include "settings/settings-table.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Checked {
+    const Settings *settings;
+    const SettingOrigin *origins;
+    Problem *problem;
+} Checked;
+
+typedef enum RelationKind { IS_ABOVE, IS_AT_LEAST, IS_AT_MOST } RelationKind;
+
+/* The first value has to stand in this relation to the second. */
+typedef struct Relation {
+    size_t first, second; /* offsets of two numbers in Settings */
+    RelationKind kind;
+    const char *why;
+} Relation;
+
+#define RELATION(a, relation, b, reason)                                                                     \
+    { offsetof(Settings, a), offsetof(Settings, b), relation, reason }
+static const Relation relations[] = {
+    RELATION(failover_suspect_sec, IS_ABOVE, failover_beat_sec, "silence shorter than a beat proves nothing"),
+    RELATION(failover_dead_sec, IS_ABOVE, failover_suspect_sec, "a store is suspected before it is dead"),
+    RELATION(signal_green_sec, IS_AT_LEAST, signal_min_green_sec, "the plan keeps the minimum green too"),
+    RELATION(wave_duration_sec, IS_AT_LEAST, signal_min_green_sec, "a wave is at least one green"),
+    RELATION(normal_queue_below, IS_AT_MOST, congestion_queue_min, "nothing is normal and congested at once"),
+    RELATION(normal_speed_above_kmh, IS_AT_LEAST, congestion_speed_max_kmh,
+             "nothing is normal and congested at once"),
+    RELATION(normal_count_below, IS_AT_MOST, congestion_count_min, "nothing is normal and congested at once"),
+};
+
+static bool relation_holds(RelationKind kind, double first, double second) {
+    switch (kind) {
+    case IS_ABOVE:
+        return first > second;
+    case IS_AT_LEAST:
+        return first >= second;
+    case IS_AT_MOST:
+        return first <= second;
+    }
+    return false;
+}
+
+static const Setting *setting_at(size_t offset) {
+    const Setting *setting = setting_table;
+    while (setting->offset != offset)
+        setting++;
+    return setting;
+}
+
+static int check_relation(const Checked *checked, const Relation *relation) {
+    static const char *const words[] = {
+        [IS_ABOVE] = "greater than", [IS_AT_LEAST] = "at least", [IS_AT_MOST] = "at most"};
+    const Setting *first = setting_at(relation->first), *second = setting_at(relation->second);
+    const char *values = (const char *)checked->settings;
+    if (relation_holds(relation->kind, *(const double *)(values + first->offset),
+                       *(const double *)(values + second->offset)))
+        return 0;
+    const SettingOrigin *first_origin = &checked->origins[first - setting_table];
+    const SettingOrigin *second_origin = &checked->origins[second - setting_table];
+    /* the line to look at is one that somebody wrote */
+    const SettingOrigin *culprit = first_origin->file[0] ? first_origin : second_origin;
+    return problem_set(
+        checked->problem, -EINVAL, "%s: expected [%s] %s %s [%s] %s, got %s (%s) and %s (%s): %s",
+        setting_place(culprit).text, first->section, first->key, words[relation->kind], second->section,
+        second->key, setting_format(first, checked->settings).text, setting_place(first_origin).text,
+        setting_format(second, checked->settings).text, setting_place(second_origin).text, relation->why);
+}
+
+/* A machine's address becomes part of tcp://ADDRESS:PORT, so it must not bring a scheme or a port of its own.
+ */
+static int check_address(const Checked *checked, size_t offset) {
+    const Setting *setting = setting_at(offset);
+    const char *address = (const char *)checked->settings + offset;
+    bool is_any = strcmp(address, "*") == 0 && offset == offsetof(Settings, bind_address);
+    if (is_any || strspn(address, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") ==
+                      strlen(address))
+        return 0;
+    return problem_set(
+        checked->problem, -EINVAL,
+        "%s: [%s] %s: expected a host name or an IPv4 address, without scheme and port, got \"%.80s\"",
+        setting_place(&checked->origins[setting - setting_table]).text, setting->section, setting->key,
+        address);
+}
+
+/* The cross street is red for an extended green and the two all-reds around it. */
+static int check_max_red(const Checked *checked) {
+    static const size_t parts[] = {
+        offsetof(Settings, signal_max_red_sec), offsetof(Settings, signal_green_sec),
+        offsetof(Settings, signal_extension_sec), offsetof(Settings, signal_all_red_sec)};
+    const Settings *s = checked->settings;
+    double least_sec = s->signal_green_sec + s->signal_extension_sec + 2 * s->signal_all_red_sec;
+    if (s->signal_max_red_sec >= least_sec)
+        return 0;
+    const SettingOrigin *culprit = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(parts) && (!culprit || !culprit->file[0]); i++)
+        culprit = &checked->origins[setting_at(parts[i]) - setting_table];
+    return problem_set(
+        checked->problem, -EINVAL,
+        "%s: expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = %g, got %g",
+        setting_place(culprit).text, least_sec, s->signal_max_red_sec);
+}
+
+int settings_check(const Settings *settings, const SettingOrigin *origins, Problem *problem) {
+    static const size_t addresses[] = {offsetof(Settings, pc1), offsetof(Settings, pc2),
+                                       offsetof(Settings, pc3), offsetof(Settings, bind_address)};
+    const Checked checked = {settings, origins, problem};
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(addresses); i++)
+        r = check_address(&checked, addresses[i]);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(relations); i++)
+        r = check_relation(&checked, &relations[i]);
+    return r == 0 ? check_max_red(&checked) : r;
+}
