@@ -1,5 +1,5 @@
-/* The watchdog is petted only while work is proven: named invariants are asked at half the watchdog's period; when one
- * fails it is logged with its sentence and petting stops, so systemd restarts the service. */
+/* The watchdog is petted only while work is proven: named invariants are asked at half the watchdog's period;
+ * when one fails it is logged with its sentence and petting stops, so systemd restarts the service. */
 #pragma once
 
 #include "base/problem.h"

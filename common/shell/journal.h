@@ -1,5 +1,5 @@
-/* The journal: text for people and scripts, fields for machines, MESSAGE_ID for what an operator searches for. Under systemd
- * entries go to journald with their fields; elsewhere the text goes to standard error. */
+/* The journal: text for people and scripts, fields for machines, MESSAGE_ID for what an operator searches
+ * for. Under systemd entries go to journald with their fields; elsewhere the text goes to standard error. */
 #pragma once
 
 #include "base/macro.h"
@@ -22,12 +22,14 @@ typedef enum JournalEvent {
 typedef char JournalField[160];
 
 /* One entry of a known event; its priority comes from events.def. `fields` may be NULL. */
-void journal_event(JournalEvent event, const JournalField *fields, size_t n_fields, const char *format, ...) printf_like(4, 5);
+void journal_event(JournalEvent event, const JournalField *fields, size_t n_fields, const char *format, ...)
+    printf_like(4, 5);
 
 /* One entry without a MESSAGE_ID. */
 void journal_note(int priority, const char *format, ...) printf_like(2, 3);
 
-/* Lets through `burst` entries per `per_usec`; afterwards counts, and returns how many were held back when the next passes. */
+/* Lets through `burst` entries per `per_usec`; afterwards counts, and returns how many were held back when
+ * the next passes. */
 typedef struct JournalLimit {
     unsigned burst;
     uint64_t per_usec;

@@ -1,5 +1,6 @@
-/* Links between processes: the only place where ZeroMQ sockets are opened. Options, high-water marks, largest frame, the
- * descriptor that systemd hands over, one-frame discipline and the count of refusals live here; authentication will.
+/* Links between processes: the only place where ZeroMQ sockets are opened. Options, high-water marks, largest
+ * frame, the descriptor that systemd hands over, one-frame discipline and the count of refusals live here;
+ * authentication will.
  *
  * A link is one endpoint of endpoints.def, either bound (by its binder) or connected (by everybody else). */
 #pragma once
@@ -21,7 +22,9 @@ typedef struct Link Link;
 typedef struct LinkRoute {
     unsigned char bytes[LINK_ROUTE_MAX_BYTES];
     size_t size;
-    bool has_delimiter; /* the peer is a REQ: an empty frame goes before the body */
+    bool has_delimiter;  /* the peer is a REQ: an empty frame goes before the body */
+    bool has_request_id; /* and it correlates (ZMQ_REQ_CORRELATE): its number goes before the empty frame */
+    unsigned char request_id[4];
 } LinkRoute;
 
 /* One received frame; everything in it is valid during the callback only. */
@@ -35,38 +38,61 @@ typedef struct LinkFrame {
 typedef struct LinkHandlers {
     /* One frame. Returns 0, or a negative errno to end the process (never for what a peer sent). */
     int (*on_frame)(Link *link, const LinkFrame *frame, void *userdata);
-    /* XPUB links: a subscription came or the last one to `topic` went. May be NULL. */
+    /* XPUB links: a subscription came (each of them) or the last one to `topic` went. May be NULL. */
     void (*on_subscription)(Link *link, const char *topic, size_t size, bool is_subscribed, void *userdata);
-    /* A send said -EAGAIN and the link takes messages again. May be NULL. */
+    /* A send said -EAGAIN and the link takes messages again; or perhaps does: then the send says -EAGAIN once
+     * more. May be NULL. */
     int (*on_writable)(Link *link, void *userdata);
+    /* ROUTER links: a peer sent several frames, or none, as one message. It is counted and journalled already
+     * and `frame` holds its first part: this is the place to answer politely. May be NULL. */
+    int (*on_refused)(Link *link, const LinkFrame *frame, Refusal refusal, const Problem *problem,
+                      void *userdata);
 } LinkHandlers;
 
-/* Opens `id` as its binder: with the descriptor systemd passed under the endpoint's name (refused with -EADDRNOTAVAIL when its port is not
- * that of endpoints.def), else by binding settings->bind_address. On `problem`: which port, who holds it, what to do. */
-int link_bind(Service *service, EndpointId id, const LinkHandlers *handlers, void *userdata, Link **ret, Problem *problem);
+/* Opens `id` as its binder: with the descriptor systemd passed under the endpoint's name (refused with
+ * -EINVAL when it does not listen on the port of endpoints.def), else by binding settings->bind_address
+ * (-EADDRINUSE when somebody has the port). On `problem`: which port, what is wrong with it, what to do. */
+int link_bind(Service *service, EndpointId id, const LinkHandlers *handlers, void *userdata, Link **ret,
+              Problem *problem);
 
-/* Opens `id` as a peer of its binder, on the machine the settings name. Connects in the background and again for ever
- * (first retry 100 ms). SUB links subscribe to everything unless topics are given by link_subscribe() first. */
-int link_connect(Service *service, EndpointId id, const LinkHandlers *handlers, void *userdata, Link **ret, Problem *problem);
+/* Opens `id` as a peer of its binder, on the machine the settings name. Connects in the background and again
+ * for ever (every 100 ms). SUB links subscribe to everything. */
+int link_connect(Service *service, EndpointId id, const LinkHandlers *handlers, void *userdata, Link **ret,
+                 Problem *problem);
 
-/* Closes at once (LINGER 0) unless `linger_msec` was set by link_set_linger(). Accepts NULL. */
+/* The same for a SUB link that wants only what begins with one of `topics` (NULL-terminated). */
+int link_connect_topics(Service *service, EndpointId id, const char *const *topics,
+                        const LinkHandlers *handlers, void *userdata, Link **ret, Problem *problem);
+
+/* Closes at once: what was not sent yet is gone, unless link_set_linger() gave it time. Not from within one
+ * of the link's own handlers. Accepts NULL. */
 Link *link_free(Link *link);
 DEFINE_FREEP(Link, link_free)
 
-/* Sends one frame. 0, or -EAGAIN when the link is full or has no peer (the caller keeps the message; on_writable follows),
- * -EHOSTUNREACH on a ROUTER link when the peer has gone, -EMSGSIZE above FRAME_MAX_BYTES (REPLY_MAX_BYTES on ROUTER links). */
+/* How long the process may wait at its end for frames that were sent but have not left yet; 0 at first. */
+void link_set_linger(Link *link, unsigned linger_msec);
+
+/* Sends one frame. 0, or -EAGAIN when the link is full or nobody is there to read it (the caller keeps the
+ * message; on_writable follows), -EMSGSIZE above FRAME_MAX_BYTES. On an XPUB link nobody is there when no
+ * subscription begins the frame. A link that takes nothing for a second says so in the journal, and when it
+ * does again: callers need not. */
 int link_send(Link *link, const void *data, size_t size);
+
+/* Answers on a ROUTER link. 0, -EHOSTUNREACH when the peer has gone, -EAGAIN when it does not read its
+ * answers (no on_writable follows: the answer is the caller's to forget, and counted), -EMSGSIZE above
+ * REPLY_MAX_BYTES. */
 int link_send_to(Link *link, const LinkRoute *route, const void *data, size_t size);
 
-/* While paused nothing is read, so the writers at the other end stop at the high-water mark. */
+/* While paused nothing is read, so the writers at the other end stop at the high-water mark. XPUB links go on
+ * reading subscriptions. */
 void link_pause(Link *link, bool paused);
 
-/* XPUB links: somebody subscribes to what starts `topic`. */
+/* XPUB links: somebody subscribes to `topic` or to what begins it. */
 bool link_has_subscriber(const Link *link, const char *topic);
 
 const char *link_name(const Link *link);
 EndpointId link_endpoint(const Link *link);
 
-/* Counts a refused frame (traffic_refused_total{link,reason}) and writes a rate-limited journal entry that says what was refused, from
- * where and why. Every service reports its refusals with this one. */
+/* Counts a refused frame (traffic_refused_total{link,reason}) and writes a rate-limited journal entry that
+ * says what was refused, from where and why. Every service reports its refusals with this one. */
 void link_refuse(Link *link, const LinkFrame *frame, Refusal refusal, const Problem *problem);

@@ -1,5 +1,6 @@
-/* Counters and gauges of a process, by Prometheus rules (names end in _total, _seconds, _bytes; no ids as labels), written
- * every 5 s to RUNTIME_DIR/metrics/SERVICE.prom for node_exporter's textfile collector when that directory exists. */
+/* Counters and gauges of a process, by Prometheus rules (names end in _total, _seconds, _bytes; no ids as
+ * labels), written every 5 s to RUNTIME_DIR/metrics/SERVICE.prom for node_exporter's textfile collector when
+ * that directory exists. */
 #pragma once
 
 #include <stdint.h>
@@ -8,8 +9,9 @@
 typedef struct Metrics Metrics;
 typedef struct Metric Metric;
 
-/* The counter of this name and labels (`labels` as Prometheus text, e.g. "link=\"broker\",reason=\"stale\"", or ""), made on first
- * use; the same pointer every time. `help` is kept from the first. Never NULL: out of memory ends the process. */
+/* The counter of this name and labels (`labels` as Prometheus text, e.g. "link=\"broker\",reason=\"stale\"",
+ * or ""), made on first use; the same pointer every time. `help` is kept from the first. Never NULL: out of
+ * memory ends the process. */
 Metric *metrics_counter(Metrics *metrics, const char *name, const char *help, const char *labels);
 Metric *metrics_gauge(Metrics *metrics, const char *name, const char *help, const char *labels);
 

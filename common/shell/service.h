@@ -1,5 +1,5 @@
-/* The frame of every service: command line, settings, city, event loop, readiness, watchdog, signals, counters. A service is a
- * ServiceSpec and the wiring between its links and its core; its main() is one line.
+/* The frame of every service: command line, settings, city, event loop, readiness, watchdog, signals,
+ * counters. A service is a ServiceSpec and the wiring between its links and its core; its main() is one line.
  *
  * Only the skeleton reads clocks, once per wake-up; everybody else asks service_now(). */
 #pragma once
@@ -20,14 +20,16 @@ typedef struct ServiceSpec {
     const char *name;      /* "traffic-sensor" */
     const char *summary;   /* for --help: "Publishes the readings of one kind of sensor." */
     const char *instances; /* NULL, or the accepted instance argument, e.g. "camera|inductive|gps" */
-    /* Opens everything; READY=1 is sent when it returns 0. A negative errno ends the process: -EINVAL means the configuration
-     * is wrong (exit 78, no restart), anything else exit 1 (systemd restarts). `problem` is logged. */
+    /* Opens everything; READY=1 is sent when it returns 0. A negative errno ends the process: -EINVAL means
+     * the configuration is wrong (exit 78, no restart), anything else exit 1 (systemd restarts). `problem` is
+     * logged. */
     int (*start)(Service *service, void **ret_state, Problem *problem);
     /* Frees what start made; also called with what a failed start left in *ret_state (may be NULL). */
     void (*stop)(void *state);
 } ServiceSpec;
 
-/* Options every service has: --config FILE, --set SECTION.KEY=VALUE, --state-dir DIR, --runtime-dir DIR, --check, --print-settings,
+/* Options every service has: --config FILE, --set SECTION.KEY=VALUE, --state-dir DIR, --runtime-dir DIR,
+ * --check, --print-settings,
  * --print-endpoints, --version, --help. Returns the exit status: 0, 1 failed, 64 usage, 78 configuration. */
 int service_main(const ServiceSpec *spec, int argc, char **argv);
 
@@ -37,29 +39,38 @@ const Settings *service_settings(const Service *service);
 const City *service_city(const Service *service);
 sd_event *service_event(Service *service);
 ZHub *service_hub(Service *service);
-void *service_zmq(Service *service); /* the process's one zmq context; for link.c and inproc pipes of threads */
+void *
+service_zmq(Service *service); /* the process's one zmq context; for link.c and inproc pipes of threads */
 Metrics *service_metrics(Service *service);
 Health *service_health(Service *service);
-const char *service_state_dir(const Service *service);   /* STATE_DIRECTORY or --state-dir; no trailing slash */
-const char *service_runtime_dir(const Service *service); /* /run/traffic or --runtime-dir */
+const char *service_state_dir(const Service *service);   /* --state-dir, else STATE_DIRECTORY, else "" */
+const char *service_runtime_dir(const Service *service); /* --runtime-dir, else /run/traffic */
 
 Mono service_now(const Service *service);
 Wall service_wall(const Service *service);
 
-/* In which life of the process this is: greater at every start. Part of the identity of what the process produces. */
+/* The descriptor that systemd passed under this FileDescriptorName=; it is the caller's from now on. -ENOENT
+ * when it passed none. A name that nobody has taken when start() returns is logged: its socket unit is wrong.
+ */
+int service_take_fd(Service *service, const char *name);
+
+/* In which life of the process this is: greater at every start. Part of the identity of what the process
+ * produces. */
 int64_t service_epoch(const Service *service);
 
-/* STATUS= for the operator: what the service is doing, one line. Sent only when it changed, at most once a second. */
+/* STATUS= for the operator: what the service is doing, one line. Sent only when it changed, at most once a
+ * second. */
 void service_status(Service *service, const char *format, ...) printf_like(2, 3);
 
 /* Ends the loop in order; `status` becomes the exit status. */
 void service_exit(Service *service, int status);
 
-/* A timer on the service's clock: one-shot, set again as often as wanted. The handler returns 0 or a negative errno that ends
- * the process. */
+/* A timer on the service's clock: one-shot, set again as often as wanted. The handler returns 0 or a negative
+ * errno that ends the process. */
 typedef struct Timer Timer;
 typedef int (*TimerFn)(Timer *timer, Mono now, void *userdata);
 int timer_new(Service *service, TimerFn fn, void *userdata, Timer **ret);
 Timer *timer_free(Timer *timer);
-void timer_set(Timer *timer, Mono deadline); /* a deadline in the past fires at the next turn of the loop; never disarms */
+void timer_set(Timer *timer,
+               Mono deadline); /* a deadline in the past fires at the next turn of the loop; never disarms */
 void timer_clear(Timer *timer);

@@ -1,0 +1,14 @@
+/* The life of a process as a number: greater at every start, so that what an earlier life produced can be
+ * told apart even when the wall clock was set back between them. */
+#pragma once
+
+#include "base/problem.h"
+#include "base/time.h"
+
+#include <stdint.h>
+
+/* The epoch of this start: `wall` in microseconds, or one more than the number kept in `state_dir`/epoch when
+ * that is not smaller. It is on disk (fsync of file and directory) when this returns. -EINVAL: the file holds
+ * something else; other negative errno: it cannot be read or written. `state_dir` NULL: nothing is kept and
+ * `wall` alone decides. */
+int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem);
