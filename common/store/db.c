@@ -1,0 +1,220 @@
+/* Opening a database. Knows SQLite and the schema's steps, not what is in the tables.
+ *
+ * The subtle part is telling a damaged file from a file that cannot be opened now: the first is moved aside
+ * for good, the second is tried again. Only SQLITE_CORRUPT, SQLITE_NOTADB and a failed check are damage. */
+#include "store/db.h"
+
+#include "base/macro.h"
+#include "store/hash.h"
+#include "store/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+    int result;
+    int error;
+} error_table[] = {
+    {SQLITE_FULL, -ENOSPC},     {SQLITE_READONLY, -EROFS},  {SQLITE_BUSY, -EBUSY},
+    {SQLITE_LOCKED, -EBUSY},    {SQLITE_CORRUPT, -EUCLEAN}, {SQLITE_NOTADB, -EUCLEAN},
+    {SQLITE_NOMEM, -ENOMEM},    {SQLITE_CANTOPEN, -EACCES}, {SQLITE_CONSTRAINT, -EINVAL},
+    {SQLITE_INTERRUPT, -EINTR}, {SQLITE_MISMATCH, -EINVAL}, {SQLITE_TOOBIG, -EINVAL},
+};
+
+int db_error(sqlite3 *db, const char *what, Problem *problem) {
+    int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+    int error = -EIO;
+    for (size_t i = 0; i < ARRAY_LEN(error_table); i++)
+        if (error_table[i].result == (code & 0xFF))
+            error = error_table[i].error;
+    return problem_set(problem, error, "%s: %s (%s, SQLite code %d)", what,
+                       db ? sqlite3_errmsg(db) : "out of memory", sqlite3_errstr(code), code);
+}
+
+int db_run(sqlite3 *db, const char *sql, Problem *problem) {
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return 0;
+    char what[80];
+    (void)snprintf(what, sizeof what, "%.*s", (int)strcspn(sql, "\n"), sql);
+    return db_error(db, what, problem);
+}
+
+int db_read_integer(sqlite3 *db, const char *sql, int64_t *ret, Problem *problem) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_error(db, sql, problem);
+    int rc = sqlite3_step(statement);
+    int r = 0;
+    if (rc == SQLITE_ROW)
+        *ret = sqlite3_column_int64(statement, 0);
+    else
+        r = rc == SQLITE_DONE ? -ENODATA : db_error(db, sql, problem);
+    sqlite3_finalize(statement);
+    return r;
+}
+
+/* One step and its number, or nothing of it. */
+static int apply_step(sqlite3 *db, const SchemaStep *step, Problem *problem) {
+    char finish[64];
+    (void)snprintf(finish, sizeof finish, "PRAGMA user_version = %d; COMMIT", step->version);
+    int r = db_run(db, "BEGIN IMMEDIATE", problem);
+    if (r < 0)
+        return r;
+    if (sqlite3_exec(db, step->sql, NULL, NULL, NULL) != SQLITE_OK)
+        r = db_error(db, step->name, problem);
+    if (r >= 0)
+        r = db_run(db, finish, problem);
+    if (r < 0 && !sqlite3_get_autocommit(db))
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
+int db_migrate(sqlite3 *db, int version, Problem *problem) {
+    int64_t current = 0;
+    int r = db_read_integer(db, "PRAGMA user_version", &current, problem);
+    if (r >= 0 && current > (int64_t)n_schema_steps)
+        return problem_set(
+            problem, -EINVAL,
+            "the database has schema version %lld, this program knows %zu: install the newer program, "
+            "or move the file away",
+            (long long)current, n_schema_steps);
+    for (size_t i = 0; r >= 0 && i < n_schema_steps && schema_steps[i].version <= version; i++)
+        if (schema_steps[i].version > current)
+            r = apply_step(db, &schema_steps[i], problem);
+    return r;
+}
+
+/* --- checking
+ * ---------------------------------------------------------------------------------------------------- */
+
+static void suspect_path(const char *path, char ret[static PATH_MAX]) {
+    (void)snprintf(ret, PATH_MAX, "%s.suspect", path);
+}
+
+void db_mark_suspect(const char *path) {
+    char name[PATH_MAX];
+    suspect_path(path, name);
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd >= 0)
+        close(fd);
+}
+
+static bool is_suspect(const char *path) {
+    char name[PATH_MAX];
+    suspect_path(path, name);
+    return access(name, F_OK) == 0;
+}
+
+static void clear_suspect(const char *path) {
+    char name[PATH_MAX];
+    suspect_path(path, name);
+    (void)unlink(name);
+}
+
+/* The whole file. A damaged page is a row of the answer, not an error. */
+static int check_all(sqlite3 *db, Problem *problem) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK)
+        return db_error(db, "check", problem);
+    int r = 0;
+    const char *answer = NULL;
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        r = db_error(db, "check", problem);
+    else if (answer = (const char *)sqlite3_column_text(statement, 0), !answer || strcmp(answer, "ok") != 0)
+        r = problem_set(problem, -EUCLEAN, "check: %s", answer ? answer : "no answer");
+    sqlite3_finalize(statement);
+    return r;
+}
+
+/* A file too large to read at every start: its summary and its newest events, which is where an interrupted
+ * write would be. */
+static int check_sample(sqlite3 *db, Problem *problem) {
+    int64_t ignored;
+    int r = db_read_integer(db,
+                            "SELECT sum(length(event_data)) FROM "
+                            "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
+                            &ignored, problem);
+    if (r >= 0)
+        r = db_read_integer(db, "SELECT sensor_events FROM totals", &ignored, problem);
+    return r == -ENODATA ? problem_set(problem, -EUCLEAN, "check: the summary's row is gone") : r;
+}
+
+static bool is_large(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && status.st_size > DB_FULL_CHECK_MAX_BYTES;
+}
+
+/* --- opening
+ * ----------------------------------------------------------------------------------------------------- */
+
+static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *problem) {
+    int rc = sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (rc != SQLITE_OK)
+        return db_error(*ret, path, problem);
+    if (event_hash_register(*ret) != SQLITE_OK)
+        return db_error(*ret, path, problem);
+    return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
+}
+
+int db_open(const char *path, sqlite3 **ret, Problem *problem) {
+    scoped(db_closep) sqlite3 *db = NULL;
+    int r = open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, problem);
+    if (r >= 0)
+        r = db_run(
+            db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
+            problem);
+    if (r >= 0 && (is_suspect(path) || !is_large(path)))
+        r = check_all(db, problem);
+    if (r >= 0)
+        r = db_migrate(db, (int)n_schema_steps, problem);
+    if (r >= 0)
+        r = check_sample(db, problem);
+    if (r < 0)
+        return r;
+    clear_suspect(path);
+    *ret = take(db);
+    return 0;
+}
+
+int db_open_reader(const char *path, sqlite3 **ret, Problem *problem) {
+    scoped(db_closep) sqlite3 *db = NULL;
+    int r = open_connection(path, SQLITE_OPEN_READONLY, &db, problem);
+    if (r >= 0 && sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL) != SQLITE_OK)
+        r = db_error(db, path, problem);
+    if (r >= 0)
+        r = db_run(db, "PRAGMA query_only = ON", problem);
+    if (r >= 0)
+        *ret = take(db);
+    return r;
+}
+
+sqlite3 *db_close(sqlite3 *db) {
+    (void)sqlite3_close(db);
+    return NULL;
+}
+
+int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem) {
+    static const char *const suffixes[] = {"-wal", "-shm",
+                                           ""}; /* the file itself last: done when it is gone */
+    time_t seconds = (time_t)(now.usec / USEC_PER_SEC);
+    struct tm utc;
+    char stamp[32], from[PATH_MAX], to[PATH_MAX];
+    (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&seconds, &utc));
+    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+        int n = snprintf(from, sizeof from, "%s%s", path, suffixes[i]);
+        int m = snprintf(to, sizeof to, "%s.corrupt-%s%s", path, stamp, suffixes[i]);
+        if (n >= (int)sizeof from || m >= (int)sizeof to)
+            return problem_set(problem, -ENAMETOOLONG, "%s: name too long to move the file aside", path);
+        if (rename(from, to) < 0 && errno != ENOENT)
+            return problem_set(problem, -errno, "%s: cannot be moved to %s: %m", from, to);
+    }
+    (void)snprintf(ret_name, ret_size, "%s", to);
+    clear_suspect(path);
+    return 0;
+}

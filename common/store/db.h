@@ -1,0 +1,54 @@
+/* The database file: opening it so that a commit means "on the disk", bringing it to the newest schema,
+ * checking it.
+ *
+ * One process opens a file, and in it one connection writes and checkpoints: two that do both at once can
+ * corrupt a WAL database (SQLite 3.7.0 to 3.51.2). Others in the process read only; other processes ask over
+ * a link. */
+#pragma once
+
+#include "base/macro.h"
+#include "base/problem.h"
+#include "base/time.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Opens (and makes) the file as its one writer: WAL, synchronous=FULL, never waits for a lock. Checks it,
+ * then migrates it to the newest schema. 0, or with a sentence in `problem`: -EUCLEAN   damaged;
+ * db_set_aside() is the way on -EINVAL    its schema is newer than this program -EBUSY, -ENOSPC, -EROFS,
+ * -EACCES, -EIO, -ENOMEM Cost: one pass over the file, about 0.3 s for a million events; above
+ * DB_FULL_CHECK_MAX_BYTES only a sample is read. */
+int db_open(const char *path, sqlite3 **ret, Problem *problem);
+
+#define DB_FULL_CHECK_MAX_BYTES (INT64_C(1) << 30)
+
+/* A second connection of the same process that cannot write and never checkpoints. The file must have been
+ * opened by db_open() before. Errors as above. */
+int db_open_reader(const char *path, sqlite3 **ret, Problem *problem);
+
+/* Accepts NULL. Statements must have been finalised. */
+sqlite3 *db_close(sqlite3 *db);
+DEFINE_FREEP(sqlite3, db_close)
+
+/* Brings the schema up to `version` in one transaction a step. For db_open() and for tests of older files. */
+int db_migrate(sqlite3 *db, int version, Problem *problem);
+
+/* Renames the file and its -wal and -shm to NAME.corrupt-YYYYMMDDTHHMMSSZ; ret_name (ret_size bytes) is the
+ * new name. */
+int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem);
+
+/* Remembers beside the file that damage was met while running, so that the next db_open() reads all of it
+ * whatever its size. */
+void db_mark_suspect(const char *path);
+
+/* The last error of the connection as a negative errno, with SQLite's words in `problem` after `what`. Full:
+ * -ENOSPC, read-only: -EROFS, locked: -EBUSY, damaged: -EUCLEAN, constraint: -EINVAL, interrupted: -EINTR,
+ * else -EIO. */
+int db_error(sqlite3 *db, const char *what, Problem *problem);
+
+/* Runs statements that return nothing. 0 or db_error(). */
+int db_run(sqlite3 *db, const char *sql, Problem *problem);
+
+/* The first column of the first row as an integer. 0, -ENODATA without a row, or db_error(). */
+int db_read_integer(sqlite3 *db, const char *sql, int64_t *ret, Problem *problem);

@@ -1,0 +1,255 @@
+/* The kept frames lie one behind the other in one block of memory that is reused after each commit: in normal
+ * running a record costs a copy of its bytes, and only after a failure is any of them decoded a second time.
+ *
+ * Two states. Committing: records are inserted as they come. In trouble: they are only kept; an attempt
+ * inserts all of them again in a new transaction. Nothing of a failed transaction is ever built upon, so that
+ * a failed write or fsync is answered by writing everything anew and not by trusting what a retry would find.
+ */
+#include "store/group-commit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct KeptFrame {
+    Wall arrival;
+    size_t size;
+    /* then `size` bytes, and padding to the next KeptFrame */
+} KeptFrame;
+
+struct GroupCommit {
+    GroupCommitLimits limits;
+    RecordWriter *writer;
+    Decoder *decoder;
+
+    char *kept;
+    size_t kept_bytes, kept_capacity;
+    size_t rows_waiting;
+    Mono oldest;    /* when the first of the waiting records came */
+    bool is_behind; /* the open transaction, if any, lacks records that wait: all of them must be inserted
+                       again */
+
+    int error; /* 0: committing */
+    Problem trouble;
+    uint64_t retry_usec;
+    Mono retry_at;
+    Mono last_commit, last_attempt;
+
+    GroupCommitCounts counts, open; /* `open`: what the open transaction adds to `counts` */
+};
+
+int group_commit_new(const GroupCommitLimits *limits, GroupCommit **ret) {
+    scoped(group_commit_freep) GroupCommit *group = calloc(1, sizeof *group);
+    if (!group)
+        return -ENOMEM;
+    group->limits = *limits;
+    int r = decoder_new(&group->decoder);
+    if (r < 0)
+        return r;
+    *ret = take(group);
+    return 0;
+}
+
+GroupCommit *group_commit_free(GroupCommit *group) {
+    if (!group)
+        return NULL;
+    decoder_free(group->decoder);
+    free(group->kept);
+    free(group);
+    return NULL;
+}
+
+/* --- keeping
+ * ----------------------------------------------------------------------------------------------------- */
+
+static size_t stride(size_t size) {
+    const size_t alignment = _Alignof(KeptFrame);
+    return sizeof(KeptFrame) + (size + alignment - 1) / alignment * alignment;
+}
+
+static int reserve(GroupCommit *group, size_t bytes) {
+    size_t wanted = group->kept_bytes + bytes;
+    if (wanted > group->limits.max_kept_bytes)
+        return -ENOBUFS;
+    if (wanted <= group->kept_capacity)
+        return 0;
+    size_t capacity = group->kept_capacity * 2 > wanted ? group->kept_capacity * 2 : wanted;
+    char *grown = realloc(group->kept, capacity);
+    if (!grown)
+        return -ENOMEM;
+    group->kept = grown;
+    group->kept_capacity = capacity;
+    return 0;
+}
+
+static void keep(GroupCommit *group, const void *frame, size_t size, Wall arrival, Mono now) {
+    KeptFrame *kept = (KeptFrame *)(void *)(group->kept + group->kept_bytes);
+    *kept = (KeptFrame){.arrival = arrival, .size = size};
+    memcpy(kept + 1, frame, size);
+    group->kept_bytes += stride(size);
+    if (group->rows_waiting++ == 0)
+        group->oldest = now;
+}
+
+static void forget_kept(GroupCommit *group) {
+    group->kept_bytes = 0;
+    group->rows_waiting = 0;
+    group->is_behind = false;
+}
+
+/* --- inserting and committing
+ * ------------------------------------------------------------------------------------ */
+
+static void count(GroupCommitCounts *open, MessageTag tag, RecordOutcome outcome) {
+    if (outcome == RECORD_REPEAT) {
+        open->repeats++;
+        return;
+    }
+    for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
+        open->stored[i] += record_tables[i] == tag;
+}
+
+static void count_open_as_committed(GroupCommit *group) {
+    for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
+        group->counts.stored[i] += group->open.stored[i];
+    group->counts.repeats += group->open.repeats;
+    group->counts.dropped += group->open.dropped;
+    group->counts.commits++;
+    group->open = (GroupCommitCounts){0};
+}
+
+static int insert(GroupCommit *group, const Message *record, Wall arrival, Problem *problem) {
+    int outcome = record_writer_insert(group->writer, record, arrival, problem);
+    if (outcome >= 0)
+        count(&group->open, record->tag, (RecordOutcome)outcome);
+    return outcome;
+}
+
+/* Back to the last commit; what was inserted since is in memory. */
+static int fail(GroupCommit *group, int error, const Problem *problem, Mono now) {
+    if (group->writer)
+        record_writer_rollback(group->writer);
+    group->is_behind = true;
+    group->open = (GroupCommitCounts){0};
+    group->counts.failures++;
+    group->retry_usec = group->error == 0 ? GROUP_COMMIT_RETRY_FIRST_USEC : group->retry_usec * 2;
+    if (group->retry_usec > GROUP_COMMIT_RETRY_LAST_USEC)
+        group->retry_usec = GROUP_COMMIT_RETRY_LAST_USEC;
+    group->retry_at = mono_after(now, group->retry_usec);
+    group->error = error;
+    group->trouble = *problem;
+    return error;
+}
+
+int group_commit_add(GroupCommit *group, const void *frame, size_t size, const Message *record, Wall arrival,
+                     Mono now, Problem *problem) {
+    Problem why = {0};
+    int r = reserve(group, stride(size));
+    if (r < 0)
+        return problem_set(problem, r, "%zu records (%zu bytes) wait for a commit, no room for more",
+                           group->rows_waiting, group->kept_bytes);
+    if (group->writer && !group->is_behind) {
+        r = insert(group, record, arrival, &why);
+        if (r == -EINVAL)
+            return problem_set(problem, r, "%s", why.text);
+        if (r < 0)
+            (void)fail(group, r, &why, now);
+    }
+    keep(group, frame, size, arrival, now);
+    return 0;
+}
+
+/* Everything kept, from the first. What the tables refused the first time was not kept. */
+static int insert_kept(GroupCommit *group, Problem *problem) {
+    for (size_t at = 0; at < group->kept_bytes;) {
+        const KeptFrame *kept = (const KeptFrame *)(const void *)(group->kept + at);
+        Message record;
+        Refusal refusal;
+        int r = message_decode(group->decoder, MESSAGE_FAMILY_RECORD, kept + 1, kept->size, &record, &refusal,
+                               problem);
+        if (r == -ENOMEM)
+            return r;
+        if (r >= 0)
+            r = insert(group, &record, kept->arrival, problem);
+        else
+            r = -EINVAL;
+        if (r < 0 && r != -EINVAL)
+            return r;
+        group->open.dropped += r == -EINVAL;
+        at += stride(kept->size);
+    }
+    return 0;
+}
+
+static int attempt(GroupCommit *group, Wall wall, Problem *problem) {
+    if (!group->writer)
+        return problem_set(problem, -EAGAIN, "the database is closed");
+    int r = group->is_behind ? insert_kept(group, problem) : 0;
+    return r < 0 ? r : record_writer_commit(group->writer, wall, problem);
+}
+
+int group_commit_run(GroupCommit *group, Mono now, Wall wall, Problem *problem) {
+    Problem why = {0};
+    group->last_attempt = now;
+    int r = attempt(group, wall, &why);
+    if (r < 0) {
+        (void)fail(group, r, &why, now);
+        return problem_set(problem, r, "%s", why.text);
+    }
+    int n_rows = (int)group->rows_waiting;
+    count_open_as_committed(group);
+    forget_kept(group);
+    group->error = 0;
+    group->trouble.text[0] = '\0';
+    group->last_commit = now;
+    return n_rows;
+}
+
+void group_commit_set_writer(GroupCommit *group, RecordWriter *writer) {
+    group->writer = writer;
+    group->is_behind = group->is_behind || group->rows_waiting > 0;
+    group->open = (GroupCommitCounts){0};
+}
+
+/* --- asking
+ * ------------------------------------------------------------------------------------------------------ */
+
+Mono group_commit_deadline(const GroupCommit *group) {
+    if (group->error != 0)
+        return group->retry_at;
+    return group->rows_waiting > 0 ? mono_after(group->oldest, group->limits.max_wait_usec) : mono_never();
+}
+
+bool group_commit_is_due(const GroupCommit *group, Mono now) {
+    bool is_full = group->error == 0 && group->rows_waiting >= group->limits.max_rows;
+    return is_full || mono_reached(now, group_commit_deadline(group));
+}
+
+bool group_commit_can_commit(const GroupCommit *group) {
+    return group->error == 0;
+}
+
+int group_commit_error(const GroupCommit *group) {
+    return group->error;
+}
+
+const char *group_commit_trouble(const GroupCommit *group) {
+    return group->trouble.text;
+}
+
+size_t group_commit_rows_waiting(const GroupCommit *group) {
+    return group->rows_waiting;
+}
+
+Mono group_commit_last_commit(const GroupCommit *group) {
+    return group->last_commit;
+}
+
+Mono group_commit_last_attempt(const GroupCommit *group) {
+    return group->last_attempt;
+}
+
+const GroupCommitCounts *group_commit_counts(const GroupCommit *group) {
+    return &group->counts;
+}

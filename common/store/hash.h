@@ -1,0 +1,26 @@
+/* One number for a set of events, so that two stores can be compared without reading either: the sum, modulo
+ * 2^64, of a hash of each event's identity. A sum because it does not care for order and rows can be taken
+ * out of it again.
+ *
+ * Not cryptographic: it finds faults, not forgers. */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+/* What makes an event itself: who produced it, in which life, the how-manieth. Events of older peers have no
+ * identity and are what they say. */
+typedef struct EventIdentity {
+    const char *producer; /* NULL: no identity */
+    int64_t epoch, sequence;
+    const char
+        *content[5]; /* sensor_id, tipo_sensor, interseccion, timestamp, event_data; used without identity */
+} EventIdentity;
+
+uint64_t event_hash(const EventIdentity *identity);
+
+/* Makes it known to a connection's SQL:
+ *     record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, timestamp, event_data)
+ *     event_set(hash)    aggregate: the sum modulo 2^64
+ * Returns an SQLite result code. */
+int event_hash_register(sqlite3 *db);
