@@ -1,0 +1,151 @@
+#include "relay-packet.h"
+
+#include "base/text.h"
+#include "wire/event.h"
+#include "wire/timestamp.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TIME_MEMBER_SIZE = sizeof "\"timestamp\":\"\"," + TIMESTAMP_SIZE, TOPIC_MAX_BYTES = 31 };
+
+struct RelayParser {
+    json_tokener *tokener;
+    Decoder *decoder;
+    char frame[TOPIC_MAX_BYTES + TIME_MEMBER_SIZE + RELAY_PACKET_MAX_BYTES + 2];
+};
+
+static void json_putp(json_object **object) {
+    json_object_put(*object);
+}
+
+int relay_parser_new(RelayParser **ret) {
+    scoped(relay_parser_freep) RelayParser *parser = calloc(1, sizeof *parser);
+    if (!parser || !(parser->tokener = json_tokener_new_ex(8)))
+        return -ENOMEM;
+    json_tokener_set_flags(parser->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    int r = decoder_new(&parser->decoder);
+    if (r < 0)
+        return r;
+    *ret = take(parser);
+    return 0;
+}
+
+RelayParser *relay_parser_free(RelayParser *parser) {
+    if (parser) {
+        if (parser->tokener)
+            json_tokener_free(parser->tokener);
+        decoder_free(parser->decoder);
+        free(parser);
+    }
+    return NULL;
+}
+
+/* Reads the packet as an object; its members are the decoder's business, here they are only looked for. */
+static int parse_object(RelayParser *parser, const char *packet, size_t size, json_object **ret,
+                        Refusal *ret_refusal, Problem *problem) {
+    *ret_refusal = REFUSAL_TOO_LARGE;
+    if (size > RELAY_PACKET_MAX_BYTES)
+        return problem_set(problem, -EBADMSG, "expected a packet of at most %d bytes, got %zu",
+                           RELAY_PACKET_MAX_BYTES, size);
+    *ret_refusal = REFUSAL_NOT_JSON;
+    json_tokener_reset(parser->tokener);
+    scoped(json_putp) json_object *object = json_tokener_parse_ex(parser->tokener, packet, (int)size);
+    if (json_tokener_get_error(parser->tokener) != json_tokener_success ||
+        !json_object_is_type(object, json_type_object))
+        return problem_set(problem, -EBADMSG, "expected a JSON object, got \"%s\"",
+                           text_shown(packet, size).text);
+    *ret = take(object);
+    return 0;
+}
+
+static int read_id(json_object *object, RelayId *ret, Refusal *ret_refusal, Problem *problem) {
+    json_object *id;
+    if (!json_object_object_get_ex(object, "id", &id)) {
+        *ret_refusal = REFUSAL_MISSING_FIELD;
+        return problem_set(problem, -EBADMSG, "id is missing");
+    }
+    bool is_text =
+        json_object_is_type(id, json_type_string) && json_object_get_string_len(id) <= RELAY_ID_MAX_BYTES;
+    if (!is_text && !json_object_is_type(id, json_type_int)) {
+        *ret_refusal = REFUSAL_WRONG_TYPE;
+        return problem_set(problem, -EBADMSG,
+                           "id: expected a whole number or a text of at most %d bytes, got %.64s",
+                           RELAY_ID_MAX_BYTES, json_object_to_json_string(id));
+    }
+    (void)snprintf(ret->json, sizeof ret->json, "%s",
+                   json_object_to_json_string_ext(id, JSON_C_TO_STRING_PLAIN));
+    return 0;
+}
+
+/* A time that is null is not asked for here: the decoder says what it thinks of it. */
+static bool has_time(json_object *object) {
+    return json_object_object_get_ex(object, "timestamp", NULL) ||
+           json_object_object_get_ex(object, "timestamp_fin", NULL);
+}
+
+/* Either a whole identity or none: half of one would be lost without anybody noticing. */
+static int check_identity(json_object *object, const Message *event, Refusal *ret_refusal, Problem *problem) {
+    static const char *const members[] = {"producer_id", "epoch", "seq"};
+    if (event_identity(event, NULL))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        json_object *value;
+        if (json_object_object_get_ex(object, members[i], &value) && value) {
+            *ret_refusal = REFUSAL_MISSING_FIELD;
+            return problem_set(problem, -EBADMSG,
+                               "producer_id, epoch and seq: expected all three or none, got only some");
+        }
+    }
+    return 0;
+}
+
+/* The packet as a frame of the wire: the topic before it and, when it has no time, one for the decoder, which
+ * insists. The packet's own bytes stay as they are, so that the decoder judges exactly what came. */
+static size_t build_frame(RelayParser *parser, SensorKind kind, const char *packet, size_t size,
+                          bool add_time) {
+    const char *members = memchr(packet, '{', size);
+    size_t n_before = add_time ? (size_t)(members - packet) + 1 : 0;
+    int n = snprintf(parser->frame, sizeof parser->frame, "%s ", event_topic(kind));
+    if (add_time)
+        n += snprintf(parser->frame + n, sizeof parser->frame - (size_t)n, "{\"timestamp\":\"%s\",",
+                      timestamp_format((Wall){0}).text);
+    memcpy(parser->frame + n, packet + n_before, size - n_before);
+    return (size_t)n + size - n_before;
+}
+
+int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t size, Wall now,
+                RelayPacket *ret, Refusal *ret_refusal, Problem *problem) {
+    scoped(json_putp) json_object *object = NULL;
+    (void)strcpy(ret->id.json, "null");
+    int r = parse_object(parser, packet, size, &object, ret_refusal, problem);
+    if (r < 0 || (r = read_id(object, &ret->id, ret_refusal, problem)) < 0)
+        return r;
+    bool is_of_now = !has_time(object);
+    size_t frame_size = build_frame(parser, kind, packet, size, is_of_now);
+    r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &ret->event,
+                       ret_refusal, problem);
+    if (r < 0 || (r = check_identity(object, &ret->event, ret_refusal, problem)) < 0)
+        return r;
+    if (is_of_now)
+        event_set_time(&ret->event, now);
+    return 0;
+}
+
+void relay_answer_ack(RelayAnswer *ret, const RelayId *id) {
+    ret->size = (size_t)snprintf(ret->text, sizeof ret->text, "{\"ack\":%s}", id->json);
+}
+
+void relay_answer_refused(RelayAnswer *ret, const RelayId *id, const Problem *problem) {
+    scoped(json_putp) json_object *why = json_object_new_string(problem->text);
+    int size = snprintf(
+        ret->text, sizeof ret->text, "{\"refused\":%s,\"why\":%s}", id->json,
+        json_object_to_json_string_ext(why, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+    if ((size_t)size >= sizeof ret->text) /* only when most of the sentence had to be escaped */
+        size =
+            snprintf(ret->text, sizeof ret->text, "{\"refused\":%s,\"why\":\"see the journal\"}", id->json);
+    ret->size = (size_t)size;
+}

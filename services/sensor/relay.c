@@ -1,0 +1,336 @@
+/* Readings handed in by another program (a simulator, real hardware) on RUNTIME_DIR/sensor-KIND.sock, a
+ * SEQPACKET socket that systemd passes under the name "relay" or that is bound here. Any number of readings,
+ * several clients.
+ *
+ * One packet is one reading: the members of the wire's event of this kind and an `id`, a whole number or a
+ * text of at most 63 bytes:
+ *
+ *     {"id":17,"sensor_id":"CAM-A1-NS","tipo_sensor":"camara","interseccion":"INT-A1","volumen":3,"velocidad_promedio":31.5}
+ *
+ * `timestamp` may be left out: the reading is of now. An identity (producer_id, epoch and seq together) is
+ * kept, so that a program can hand a reading in again and have it recognised; without one the sensor gives
+ * its own. Each packet is answered in order:
+ *
+ *     {"ack":17}                                      accepted now: the link has taken it
+ *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken; null when the id itself could not be
+ * read
+ *
+ * While the link is full, or nobody subscribes, the answer waits and nothing more is read: the client's sends
+ * block, which is the back-pressure. A client that does not read its answers is not read either; nobody else
+ * waits for it. */
+#include "relay-packet.h"
+#include "source.h"
+
+#include "shell/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    CLIENTS_MAX = 64,
+    PACKETS_PER_TURN = 32,
+    LISTEN_BACKLOG = 16,
+    BELOW_MESSAGES = SD_EVENT_PRIORITY_IDLE + 1
+};
+
+typedef struct Relay Relay;
+
+typedef struct Client {
+    Relay *relay;
+    struct Client *next;
+    int fd;
+    sd_event_source *io;
+    RelayAnswer answer; /* written but not yet sent, when its size is not 0 */
+} Client;
+
+struct Relay {
+    Source source;
+    Sensor *sensor;
+    RelayParser *parser;
+    int listener;
+    sd_event_source *accept;
+    char *own_path; /* of a socket bound here, to be removed */
+    Client *clients;
+    size_t n_clients;
+    bool is_running;
+    /* the one reading that was read but that the link did not take; its client may have gone */
+    bool has_held;
+    Client *held_client;
+    RelayPacket held;
+};
+
+static Client *client_free(Client *client) {
+    if (client) {
+        sd_event_source_disable_unref(client->io);
+        if (client->fd >= 0)
+            close(client->fd);
+        free(client);
+    }
+    return NULL;
+}
+
+static void drop_client(Client *client) {
+    Relay *relay = client->relay;
+    Client **at = &relay->clients;
+    while (*at != client)
+        at = &(*at)->next;
+    *at = client->next;
+    relay->n_clients--;
+    if (relay->held_client == client)
+        relay->held_client = NULL;
+    client_free(client);
+}
+
+/* What a client is watched for: room for the answer it is owed, else packets while they are wanted. */
+static void watch_client(Client *client) {
+    uint32_t events = client->answer.size > 0 ? EPOLLOUT : client->relay->is_running ? EPOLLIN : 0;
+    (void)sd_event_source_set_io_events(client->io, events);
+}
+
+/* Sends the client its answer. False when the client had to be dropped. */
+static bool send_answer(Client *client) {
+    ssize_t n = send(client->fd, client->answer.text, client->answer.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        drop_client(client);
+        return false;
+    }
+    if (n >= 0)
+        client->answer.size = 0;
+    watch_client(client);
+    return true;
+}
+
+/* Publishes a reading and answers its client. -EAGAIN: it is held; another negative errno ends the process.
+ */
+static int publish(Relay *relay, Client *client, RelayPacket *packet, RelayAnswer *answer) {
+    Problem problem;
+    int r = sensor_publish(relay->sensor, &packet->event, &problem);
+    if (r == -EAGAIN) {
+        if (!relay->has_held) {
+            relay->held = *packet;
+            relay->held_client = client;
+            relay->has_held = true;
+        }
+        return r;
+    }
+    if (r < 0) {
+        sensor_refuse(relay->sensor, "relay", "relay", REFUSAL_OUT_OF_RANGE, &problem);
+        relay_answer_refused(answer, &packet->id, &problem);
+        return 0;
+    }
+    relay_answer_ack(answer, &packet->id);
+    return 0;
+}
+
+/* One packet. 0: answered (into client->answer); -EAGAIN: held. */
+static int handle_packet(Client *client, const char *bytes, size_t size) {
+    Relay *relay = client->relay;
+    Refusal refusal;
+    Problem problem;
+    RelayPacket packet;
+    Wall now = service_wall(sensor_service_of(relay->sensor));
+    int r =
+        relay_parse(relay->parser, sensor_kind(relay->sensor), bytes, size, now, &packet, &refusal, &problem);
+    if (r >= 0) {
+        SensorMatch match = sensor_match(relay->sensor, &packet.event, &refusal, &problem);
+        if (match == MATCH_TAKES_PART)
+            return publish(relay, client, &packet, &client->answer);
+        if (match == MATCH_LEFT_OUT) {
+            refusal = REFUSAL_OUT_OF_RANGE;
+            problem_set(&problem, -EBADMSG, "sensor_id: this sensor is left out by [sensor] count");
+        }
+    }
+    sensor_refuse(relay->sensor, "relay", "relay", refusal, &problem);
+    relay_answer_refused(&client->answer, &packet.id, &problem);
+    return 0;
+}
+
+static int on_client(sd_event_source *io, int fd, uint32_t events, void *userdata) {
+    (void)io;
+    Client *client = userdata;
+    Relay *relay = client->relay;
+    char packet[RELAY_PACKET_MAX_BYTES];
+    if (client->answer.size > 0 && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+        send_answer(client);
+        return 0;
+    }
+    for (int i = 0; i < PACKETS_PER_TURN && relay->is_running; i++) {
+        ssize_t size = recv(fd, packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+            return 0;
+        if (size <= 0) {
+            drop_client(client);
+            return 0;
+        }
+        int r = handle_packet(client, packet, (size_t)size);
+        if (r == -EAGAIN)
+            return 0;
+        if (r < 0)
+            return r;
+        if (!send_answer(client) || client->answer.size > 0)
+            return 0;
+    }
+    /* a peer that hung up while nothing is read would wake this for ever; what it had sent is lost with it,
+     * unanswered */
+    if (!relay->is_running && (events & (EPOLLHUP | EPOLLERR)))
+        drop_client(client);
+    return 0;
+}
+
+static int add_client(Relay *relay, int fd) {
+    Client *client = calloc(1, sizeof *client);
+    if (!client) {
+        close(fd);
+        return -ENOMEM;
+    }
+    *client = (Client){.relay = relay, .fd = fd};
+    int r = sd_event_add_io(service_event(sensor_service_of(relay->sensor)), &client->io, fd, 0, on_client,
+                            client);
+    if (r >= 0)
+        r = sd_event_source_set_priority(client->io, BELOW_MESSAGES);
+    if (r >= 0)
+        r = sd_event_source_set_exit_on_failure(client->io, 1);
+    if (r < 0) {
+        client_free(client);
+        return r;
+    }
+    client->next = relay->clients;
+    relay->clients = client;
+    relay->n_clients++;
+    watch_client(client);
+    return 0;
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    (void)source;
+    (void)events;
+    Relay *relay = userdata;
+    int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client < 0)
+        return 0;
+    if (relay->n_clients >= CLIENTS_MAX) {
+        journal_note(LOG_WARNING, "relay: a client was turned away: %d are connected already", CLIENTS_MAX);
+        close(client);
+        return 0;
+    }
+    int r = add_client(relay, client);
+    if (r < 0)
+        journal_note(LOG_WARNING, "relay: a client was turned away: %s", strerror(-r));
+    return 0;
+}
+
+/* Binds RUNTIME_DIR/sensor-KIND.sock, in place of what a dead process left there. */
+static int bind_own(Relay *relay, Problem *problem) {
+    const char *directory = service_runtime_dir(sensor_service_of(relay->sensor));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int size = snprintf(address.sun_path, sizeof address.sun_path, "%s/sensor-%s.sock", directory,
+                        sensor_kind_words[sensor_kind(relay->sensor)]);
+    if (size < 0 || (size_t)size >= sizeof address.sun_path)
+        return problem_set(problem, -EINVAL, "%s: too long for the path of a socket", directory);
+    relay->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (relay->listener < 0)
+        return -errno;
+    (void)unlink(address.sun_path);
+    if (bind(relay->listener, (struct sockaddr *)&address, sizeof address) < 0 ||
+        chmod(address.sun_path, 0660) < 0 || listen(relay->listener, LISTEN_BACKLOG) < 0)
+        return problem_set(problem, -errno, "%s: %s", address.sun_path, strerror(errno));
+    relay->own_path = strdup(address.sun_path);
+    return relay->own_path ? 0 : -ENOMEM;
+}
+
+/* The listening socket: systemd's, else our own. */
+static int open_listener(Relay *relay, Problem *problem) {
+    Service *service = sensor_service_of(relay->sensor);
+    relay->listener = service_take_fd(service, "relay");
+    int r = relay->listener >= 0 ? 0 : bind_own(relay, problem);
+    if (r < 0)
+        return r;
+    return sd_event_add_io(service_event(service), &relay->accept, relay->listener, EPOLLIN, on_accept,
+                           relay);
+}
+
+static Source *relay_free(Source *source) {
+    Relay *relay = (Relay *)source;
+    if (!relay)
+        return NULL;
+    while (relay->clients)
+        drop_client(relay->clients);
+    sd_event_source_disable_unref(relay->accept);
+    if (relay->listener >= 0)
+        close(relay->listener);
+    if (relay->own_path)
+        (void)unlink(relay->own_path);
+    free(relay->own_path);
+    relay_parser_free(relay->parser);
+    free(relay);
+    return NULL;
+}
+
+static int relay_open(Sensor *sensor, Source **ret, Problem *problem) {
+    Relay *relay = calloc(1, sizeof *relay);
+    if (!relay)
+        return -ENOMEM;
+    *relay = (Relay){.source.type = &source_relay, .sensor = sensor, .listener = -1};
+    int r = relay_parser_new(&relay->parser);
+    if (r >= 0)
+        r = open_listener(relay, problem);
+    if (r < 0) {
+        relay_free(&relay->source);
+        return r;
+    }
+    *ret = &relay->source;
+    return 0;
+}
+
+static void watch_clients(Relay *relay) {
+    for (Client *client = relay->clients; client; client = client->next)
+        watch_client(client);
+}
+
+static int relay_run(Source *source, Mono now) {
+    (void)now;
+    Relay *relay = (Relay *)source;
+    relay->is_running = true;
+    if (relay->has_held) {
+        RelayAnswer answer;
+        Client *client = relay->held_client;
+        int r = publish(relay, client, &relay->held, &answer);
+        if (r < 0)
+            return r == -EAGAIN ? 0 : r;
+        relay->has_held = false;
+        relay->held_client = NULL;
+        if (client) {
+            client->answer = answer;
+            send_answer(client);
+        }
+    }
+    watch_clients(relay);
+    return 0;
+}
+
+static void relay_hold(Source *source, Mono now) {
+    (void)now;
+    Relay *relay = (Relay *)source;
+    relay->is_running = false;
+    watch_clients(relay);
+}
+
+static void relay_describe(const Source *source, char *buffer, size_t size) {
+    const Relay *relay = (const Relay *)source;
+    (void)snprintf(buffer, size, "relay for %zu clients", relay->n_clients);
+}
+
+const SourceType source_relay = {
+    .open = relay_open,
+    .free = relay_free,
+    .run = relay_run,
+    .hold = relay_hold,
+    .describe = relay_describe,
+};
