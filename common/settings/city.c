@@ -1,10 +1,10 @@
-/* From the city file to the city: what its members mean and what must hold between them. city-json.c does the
- * reading of JSON and words the refusals. Nothing is guessed: a file that is not a whole city is refused at
- * its first fault. */
+/* From the city file to the city: what its members mean and what must hold between them. json-place.c does
+ * the reading of JSON and words the refusals. Nothing is guessed: a file that is not a whole city is refused
+ * at its first fault. */
 #include "settings/city.h"
 
-#include "settings/city-json.h"
 #include "settings/id-index.h"
+#include "settings/json-place.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -39,65 +39,65 @@ static void grid_clear(Grid *grid) {
 
 /* --- the grid ------------------------------------------------------------------------------------ */
 
-static int read_rows(const JsonPlace *array, Grid *grid) {
-    int r = json_check_array(array, &grid->n_rows);
+static int read_rows(const Place *array, Grid *grid) {
+    int r = place_check_array(array, &grid->n_rows);
     if (r < 0)
         return r;
     if (grid->n_rows == 0 || grid->n_rows > LINES_MAX)
-        return json_refuse(array, -EINVAL, "expected 1 to %d rows, got %zu", LINES_MAX, grid->n_rows);
+        return place_refuse(array, -EINVAL, "expected 1 to %d rows, got %zu", LINES_MAX, grid->n_rows);
     grid->rows = calloc(grid->n_rows, sizeof *grid->rows);
     if (!grid->rows)
         return -ENOMEM;
     for (size_t i = 0; i < grid->n_rows; i++) {
-        JsonPlace place = json_element(array, i);
-        r = json_text(&place, grid->rows[i], sizeof grid->rows[i], false);
+        Place place = place_element(array, i);
+        r = place_text(&place, grid->rows[i], sizeof grid->rows[i], false);
         if (r < 0)
             return r;
         for (size_t j = 0; j < i; j++)
             if (strcmp(grid->rows[i], grid->rows[j]) == 0)
-                return json_refuse(&place, -EINVAL, "row \"%s\" is there twice", grid->rows[i]);
+                return place_refuse(&place, -EINVAL, "row \"%s\" is there twice", grid->rows[i]);
     }
     return 0;
 }
 
-static int read_columns(const JsonPlace *array, Grid *grid) {
-    int r = json_check_array(array, &grid->n_columns);
+static int read_columns(const Place *array, Grid *grid) {
+    int r = place_check_array(array, &grid->n_columns);
     if (r < 0)
         return r;
     if (grid->n_columns == 0 || grid->n_columns > LINES_MAX)
-        return json_refuse(array, -EINVAL, "expected 1 to %d columns, got %zu", LINES_MAX, grid->n_columns);
+        return place_refuse(array, -EINVAL, "expected 1 to %d columns, got %zu", LINES_MAX, grid->n_columns);
     grid->columns = calloc(grid->n_columns, sizeof *grid->columns);
     if (!grid->columns)
         return -ENOMEM;
     for (size_t i = 0; i < grid->n_columns; i++) {
-        JsonPlace place = json_element(array, i);
-        r = json_integer(&place, 1, COLUMN_MAX, &grid->columns[i]);
+        Place place = place_element(array, i);
+        r = place_integer(&place, 1, COLUMN_MAX, &grid->columns[i]);
         if (r < 0)
             return r;
         for (size_t j = 0; j < i; j++)
             if (grid->columns[i] == grid->columns[j])
-                return json_refuse(&place, -EINVAL, "column %d is there twice", grid->columns[i]);
+                return place_refuse(&place, -EINVAL, "column %d is there twice", grid->columns[i]);
     }
     return 0;
 }
 
-static int read_grid(const JsonPlace *city, Grid *grid) {
+static int read_grid(const Place *city, Grid *grid) {
     static const char *const members[] = {"rows", "columns"};
-    JsonPlace place, rows, columns;
-    int r = json_required(city, "grid", &place);
+    Place place, rows, columns;
+    int r = place_required(city, "grid", &place);
     if (r == 0)
-        r = json_check_members(&place, members, ARRAY_LEN(members));
+        r = place_check_members(&place, members, ARRAY_LEN(members));
     if (r == 0)
-        r = json_required(&place, "rows", &rows);
+        r = place_required(&place, "rows", &rows);
     if (r == 0)
         r = read_rows(&rows, grid);
     if (r == 0)
-        r = json_required(&place, "columns", &columns);
+        r = place_required(&place, "columns", &columns);
     if (r == 0)
         r = read_columns(&columns, grid);
     if (r == 0 && grid->n_rows > INTERSECTIONS_MAX / grid->n_columns)
-        r = json_refuse(&place, -EINVAL, "expected at most %d intersections, got %zu rows and %zu columns",
-                        INTERSECTIONS_MAX, grid->n_rows, grid->n_columns);
+        r = place_refuse(&place, -EINVAL, "expected at most %d intersections, got %zu rows and %zu columns",
+                         INTERSECTIONS_MAX, grid->n_rows, grid->n_columns);
     return r;
 }
 
@@ -125,54 +125,53 @@ static int make_intersections(City *city, const Grid *grid) {
     return 0;
 }
 
-static int read_row(const JsonPlace *object, const Grid *grid, CityIntersection *intersection,
-                    size_t *ret_row) {
-    JsonPlace place;
-    int r = json_required(object, "row", &place);
+static int read_row(const Place *object, const Grid *grid, CityIntersection *intersection, size_t *ret_row) {
+    Place place;
+    int r = place_required(object, "row", &place);
     if (r == 0)
-        r = json_text(&place, intersection->row, sizeof intersection->row, false);
+        r = place_text(&place, intersection->row, sizeof intersection->row, false);
     for (size_t i = 0; r == 0 && i < grid->n_rows; i++)
         if (strcmp(grid->rows[i], intersection->row) == 0) {
             *ret_row = i;
             return 0;
         }
-    return r < 0 ? r : json_refuse_value(&place, "a row of /grid/rows");
+    return r < 0 ? r : place_refuse_value(&place, "a row of /grid/rows");
 }
 
-static int read_column(const JsonPlace *object, const Grid *grid, CityIntersection *intersection,
+static int read_column(const Place *object, const Grid *grid, CityIntersection *intersection,
                        size_t *ret_column) {
-    JsonPlace place;
-    int r = json_required(object, "column", &place);
+    Place place;
+    int r = place_required(object, "column", &place);
     if (r == 0)
-        r = json_integer(&place, 1, COLUMN_MAX, &intersection->column);
+        r = place_integer(&place, 1, COLUMN_MAX, &intersection->column);
     for (size_t i = 0; r == 0 && i < grid->n_columns; i++)
         if (grid->columns[i] == intersection->column) {
             *ret_column = i;
             return 0;
         }
-    return r < 0 ? r : json_refuse_value(&place, "a column of /grid/columns");
+    return r < 0 ? r : place_refuse_value(&place, "a column of /grid/columns");
 }
 
-static int read_coordinates(const JsonPlace *object, CityIntersection *intersection) {
-    JsonPlace x, y;
+static int read_coordinates(const Place *object, CityIntersection *intersection) {
+    Place x, y;
     int r = 0;
-    if (json_member(object, "x", &x))
-        r = json_number(&x, -COORDINATE_MAX_METRES, COORDINATE_MAX_METRES, &intersection->x_metres);
-    if (r == 0 && json_member(object, "y", &y))
-        r = json_number(&y, -COORDINATE_MAX_METRES, COORDINATE_MAX_METRES, &intersection->y_metres);
+    if (place_member(object, "x", &x))
+        r = place_number(&x, -COORDINATE_MAX_METRES, COORDINATE_MAX_METRES, &intersection->x_metres);
+    if (r == 0 && place_member(object, "y", &y))
+        r = place_number(&y, -COORDINATE_MAX_METRES, COORDINATE_MAX_METRES, &intersection->y_metres);
     return r;
 }
 
 /* `cells` has a mark for each place of the grid that is taken. */
-static int read_intersection(const JsonPlace *object, const Grid *grid, bool *cells, CityIntersection *ret) {
+static int read_intersection(const Place *object, const Grid *grid, bool *cells, CityIntersection *ret) {
     static const char *const members[] = {"id", "row", "column", "x", "y"};
-    JsonPlace id;
+    Place id;
     size_t row = 0, column = 0;
-    int r = json_check_members(object, members, ARRAY_LEN(members));
+    int r = place_check_members(object, members, ARRAY_LEN(members));
     if (r == 0)
-        r = json_required(object, "id", &id);
+        r = place_required(object, "id", &id);
     if (r == 0)
-        r = json_text(&id, ret->id, sizeof ret->id, false);
+        r = place_text(&id, ret->id, sizeof ret->id, false);
     if (r == 0)
         r = read_row(object, grid, ret, &row);
     if (r == 0)
@@ -181,27 +180,27 @@ static int read_intersection(const JsonPlace *object, const Grid *grid, bool *ce
         return r;
     bool *cell = &cells[row * grid->n_columns + column];
     if (*cell)
-        return json_refuse(object, -EINVAL, "row \"%s\", column %d already has an intersection", ret->row,
-                           ret->column);
+        return place_refuse(object, -EINVAL, "row \"%s\", column %d already has an intersection", ret->row,
+                            ret->column);
     *cell = true;
     place_on_grid(ret, row, column);
     return read_coordinates(object, ret);
 }
 
-static int read_intersections(const JsonPlace *array, const Grid *grid, City *city) {
+static int read_intersections(const Place *array, const Grid *grid, City *city) {
     size_t n = 0;
-    int r = json_check_array(array, &n);
+    int r = place_check_array(array, &n);
     if (r < 0)
         return r;
     if (n == 0)
-        return json_refuse(array, -EINVAL, "expected at least one intersection, got an empty array");
+        return place_refuse(array, -EINVAL, "expected at least one intersection, got an empty array");
     /* each takes a place of the grid of its own, so there are never more than those */
     size_t n_cells = grid->n_rows * grid->n_columns;
     bool *cells = calloc(n_cells, sizeof *cells);
     city->intersections = calloc(n_cells + 1, sizeof *city->intersections);
     r = cells && city->intersections ? 0 : -ENOMEM;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        JsonPlace place = json_element(array, i);
+        Place place = place_element(array, i);
         r = read_intersection(&place, grid, cells, &city->intersections[i]);
     }
     free(cells);
@@ -210,9 +209,9 @@ static int read_intersections(const JsonPlace *array, const Grid *grid, City *ci
 }
 
 /* Either the file lists them or the grid makes one at each of its places. */
-static int read_or_make_intersections(const JsonPlace *root, const Grid *grid, City *city) {
-    JsonPlace array, place;
-    bool is_listed = json_member(root, "intersections", &array);
+static int read_or_make_intersections(const Place *root, const Grid *grid, City *city) {
+    Place array, place;
+    bool is_listed = place_member(root, "intersections", &array);
     int r = is_listed ? read_intersections(&array, grid, city) : make_intersections(city, grid);
     if (r < 0)
         return r;
@@ -224,10 +223,10 @@ static int read_or_make_intersections(const JsonPlace *root, const Grid *grid, C
         if (id_index_add(index, id, i) == 0)
             continue;
         if (!is_listed) /* rows "A" and "A1" with columns 11 and 1 */
-            return json_refuse(root, -EINVAL, "the rows and columns of /grid make the id \"%s\" twice", id);
-        place = json_element(&array, i);
-        return json_refuse(&place, -EINVAL, "id \"%s\" is already that of /intersections/%zu", id,
-                           id_index_find(index, id));
+            return place_refuse(root, -EINVAL, "the rows and columns of /grid make the id \"%s\" twice", id);
+        place = place_element(&array, i);
+        return place_refuse(&place, -EINVAL, "id \"%s\" is already that of /intersections/%zu", id,
+                            id_index_find(index, id));
     }
     return 0;
 }
@@ -237,7 +236,7 @@ static int read_or_make_intersections(const JsonPlace *root, const Grid *grid, C
 static const char *const sensor_members[SENSOR_KIND_COUNT] = {
     [SENSOR_CAMERA] = "cameras", [SENSOR_INDUCTIVE] = "inductive_loops", [SENSOR_GPS] = "gps"};
 
-static int refuse_intersection(const JsonPlace *place, const City *city, const char *id) {
+static int refuse_intersection(const Place *place, const City *city, const char *id) {
     const char **ids = calloc(city->n_intersections, sizeof *ids);
     if (!ids)
         return -ENOMEM;
@@ -246,46 +245,46 @@ static int refuse_intersection(const JsonPlace *place, const City *city, const c
     const char *nearest = closest_word(id, ids, city->n_intersections);
     free(ids);
     if (nearest)
-        return json_refuse(place, -EINVAL, "unknown intersection \"%s\"; did you mean \"%s\"?", id, nearest);
-    return json_refuse(place, -EINVAL,
-                       "unknown intersection \"%s\"; expected an id of this city, such as \"%s\"", id,
-                       city->intersections[0].id);
+        return place_refuse(place, -EINVAL, "unknown intersection \"%s\"; did you mean \"%s\"?", id, nearest);
+    return place_refuse(place, -EINVAL,
+                        "unknown intersection \"%s\"; expected an id of this city, such as \"%s\"", id,
+                        city->intersections[0].id);
 }
 
-static int read_sensor_intersection(const JsonPlace *object, const City *city, CitySensor *sensor) {
+static int read_sensor_intersection(const Place *object, const City *city, CitySensor *sensor) {
     char id[CITY_ID_MAX_BYTES + 1];
-    JsonPlace place;
-    int r = json_required(object, "interseccion", &place);
+    Place place;
+    int r = place_required(object, "interseccion", &place);
     if (r == 0)
-        r = json_text(&place, id, sizeof id, false);
+        r = place_text(&place, id, sizeof id, false);
     if (r < 0)
         return r;
     sensor->intersection = city_find_intersection(city, id);
     return sensor->intersection == CITY_NO_INDEX ? refuse_intersection(&place, city, id) : 0;
 }
 
-static int read_sensor(const JsonPlace *object, const City *city, CitySensor *sensor) {
+static int read_sensor(const Place *object, const City *city, CitySensor *sensor) {
     static const char *const members[] = {"sensor_id", "interseccion", "direction"};
-    JsonPlace id, direction;
-    int r = json_check_members(object, members, ARRAY_LEN(members));
+    Place id, direction;
+    int r = place_check_members(object, members, ARRAY_LEN(members));
     if (r == 0)
-        r = json_required(object, "sensor_id", &id);
+        r = place_required(object, "sensor_id", &id);
     if (r == 0)
-        r = json_text(&id, sensor->id, sizeof sensor->id, false);
+        r = place_text(&id, sensor->id, sizeof sensor->id, false);
     if (r == 0)
         r = read_sensor_intersection(object, city, sensor);
-    if (r == 0 && json_member(object, "direction", &direction)) {
+    if (r == 0 && place_member(object, "direction", &direction)) {
         int word = 0;
-        r = json_word(&direction, direction_words, &word);
+        r = place_word(&direction, direction_words, &word);
         sensor->direction = (Direction)word;
         sensor->has_direction = true;
     }
     return r;
 }
 
-static int read_sensors_of_kind(const JsonPlace *array, City *city, SensorKind kind) {
+static int read_sensors_of_kind(const Place *array, City *city, SensorKind kind) {
     size_t n = 0;
-    int r = json_check_array(array, &n);
+    int r = place_check_array(array, &n);
     if (r < 0)
         return r;
     CitySensor *sensors = city->sensors[kind] = calloc(n + 1, sizeof *sensors);
@@ -293,43 +292,43 @@ static int read_sensors_of_kind(const JsonPlace *array, City *city, SensorKind k
     if (!sensors || !index)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        JsonPlace place = json_element(array, i);
+        Place place = place_element(array, i);
         r = read_sensor(&place, city, &sensors[i]);
         if (r < 0)
             return r;
         for (size_t other = 0; other <= kind; other++)
             if (id_index_find(city->index->sensors[other], sensors[i].id) != ID_INDEX_NONE)
-                return json_refuse(&place, -EINVAL, "sensor_id \"%s\" is already that of /sensors/%s/%zu",
-                                   sensors[i].id, sensor_members[other],
-                                   id_index_find(city->index->sensors[other], sensors[i].id));
+                return place_refuse(&place, -EINVAL, "sensor_id \"%s\" is already that of /sensors/%s/%zu",
+                                    sensors[i].id, sensor_members[other],
+                                    id_index_find(city->index->sensors[other], sensors[i].id));
         (void)id_index_add(index, sensors[i].id, i);
     }
     city->n_sensors[kind] = n;
     return 0;
 }
 
-static int read_sensors(const JsonPlace *root, City *city) {
-    JsonPlace place, array;
-    if (!json_member(root, "sensors", &place))
+static int read_sensors(const Place *root, City *city) {
+    Place place, array;
+    if (!place_member(root, "sensors", &place))
         return 0;
-    int r = json_check_members(&place, sensor_members, ARRAY_LEN(sensor_members));
+    int r = place_check_members(&place, sensor_members, ARRAY_LEN(sensor_members));
     for (size_t kind = 0; r == 0 && kind < SENSOR_KIND_COUNT; kind++)
-        if (json_member(&place, sensor_members[kind], &array))
+        if (place_member(&place, sensor_members[kind], &array))
             r = read_sensors_of_kind(&array, city, (SensorKind)kind);
     return r;
 }
 
 /* --- the city ------------------------------------------------------------------------------------ */
 
-static int read_city(const JsonPlace *root, City *city) {
+static int read_city(const Place *root, City *city) {
     static const char *const members[] = {"name", "grid", "intersections", "sensors"};
     Grid grid = {0};
-    JsonPlace name;
-    int r = json_check_members(root, members, ARRAY_LEN(members));
+    Place name;
+    int r = place_check_members(root, members, ARRAY_LEN(members));
     if (r == 0)
-        r = json_required(root, "name", &name);
+        r = place_required(root, "name", &name);
     if (r == 0)
-        r = json_text(&name, city->name, sizeof city->name, true);
+        r = place_text(&name, city->name, sizeof city->name, true);
     if (r == 0)
         r = read_grid(root, &grid);
     if (r == 0)
@@ -341,12 +340,12 @@ static int read_city(const JsonPlace *root, City *city) {
 }
 
 int city_parse(const char *name, const char *text, size_t size, City **ret, Problem *problem) {
-    JsonFile file = {.name = name, .problem = problem};
+    PlaceFile file = {.name = name, .problem = problem};
     json_object *value = NULL;
-    int r = json_file_parse(&file, text, size, &value);
+    int r = place_parse(&file, text, size, &value);
     if (r < 0)
         return r;
-    JsonPlace root = {.file = &file, .value = value};
+    Place root = {.file = &file, .value = value};
     scoped(city_freep) City *city = calloc(1, sizeof *city);
     if (city)
         city->index = calloc(1, sizeof *city->index);

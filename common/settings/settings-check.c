@@ -83,9 +83,9 @@ static int check_address(const Checked *checked, size_t offset) {
         return 0;
     return problem_set(
         checked->problem, -EINVAL,
-        "%s: [%s] %s: expected a host name or an IPv4 address, without scheme and port, got \"%.80s\"",
+        "%s: [%s] %s: expected a host name or an IPv4 address, without scheme and port, got \"%s\"",
         setting_place(&checked->origins[setting - setting_table]).text, setting->section, setting->key,
-        address);
+        setting_shown(address).text);
 }
 
 /* The cross street is red for an extended green and the two all-reds around it. */

@@ -63,26 +63,23 @@ size_t setting_sections(const char **names, size_t capacity) {
 
 static int refuse(const Setting *setting, int error, const char *text, Problem *problem) {
     SettingValue expected = setting_expectation(setting);
-    return problem_set(problem, error, "expected %s, got \"%.80s\"", expected.text, text);
+    return problem_set(problem, error, "expected %s, got \"%s\"", expected.text, setting_shown(text).text);
 }
 
 /* A text must survive a trip through the file: nothing that a line cannot hold, nothing that starts a comment
  * there. */
-static bool text_fits_a_line(const char *text) {
-    for (size_t i = 0; text[i]; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        bool starts_comment = byte == ';' && (i == 0 || text[i - 1] == ' ');
-        if (byte < 0x20 || byte == 0x7f || starts_comment)
-            return false;
-    }
-    return text[0] != ' ' && (text[0] == '\0' || text[strlen(text) - 1] != ' ');
+static bool text_fits_a_line(const char *text, size_t size) {
+    if (utf8_valid_size(text, size) < size || text_has_control(text, size))
+        return false;
+    return text[0] != ';' && !strstr(text, " ;");
 }
 
 static int parse_text(const Setting *setting, const char *text, char *member, Problem *problem) {
     size_t size = strlen(text);
-    if (!text_fits_a_line(text))
+    if (!text_fits_a_line(text, size))
         return problem_set(problem, -EINVAL,
-                           "expected a text without control characters and comments, got \"%.80s\"", text);
+                           "expected a text in UTF-8 without control characters and comments, got \"%s\"",
+                           setting_shown(text).text);
     if (size == 0 || size > setting->max_bytes)
         return refuse(setting, size == 0 ? -EINVAL : -ERANGE, text, problem);
     memcpy(member, text, size + 1);
@@ -136,8 +133,9 @@ static int parse_choice(const Setting *setting, const char *text, int *member, P
     }
     SettingValue expected = setting_expectation(setting);
     const char *nearest = closest_word(text, setting->words, word_count(setting->words));
-    return problem_set(problem, -EINVAL, "expected %s, got \"%.80s\"%s%s%s", expected.text, text,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    return problem_set(problem, -EINVAL, "expected %s, got \"%s\"%s%s%s", expected.text,
+                       setting_shown(text).text, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                       nearest ? "\"?" : "");
 }
 
 int setting_parse(const Setting *setting, const char *text, Settings *settings, Problem *problem) {

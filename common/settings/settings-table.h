@@ -3,10 +3,12 @@
 #pragma once
 
 #include "base/problem.h"
+#include "base/text.h"
 #include "settings/settings.h"
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum SettingKind {
     SETTING_KIND_TEXT,
@@ -65,6 +67,11 @@ SettingValue setting_expectation(const Setting *setting);
 
 /* Names of all sections, each once; returns how many were written (at most `capacity`). */
 size_t setting_sections(const char **names, size_t capacity);
+
+/* What somebody wrote, for a sentence that quotes it. */
+static inline ShownText setting_shown(const char *text) {
+    return text_shown(text, strlen(text));
+}
 
 /* Where a value came from, for messages: "/etc/traffic/traffic.conf:12", "--set" or "default". */
 typedef struct SettingPlace {

@@ -50,17 +50,18 @@ static bool has_section(const char *section) {
 }
 
 static int refuse_unknown_section(const char *place, const char *section, Problem *problem) {
+    ShownText shown = setting_shown(section);
     const char *names[SECTIONS_MAX];
     size_t n = setting_sections(names, ARRAY_LEN(names));
     const char *nearest = closest_word(section, names, n);
     if (nearest)
-        return problem_set(problem, -EINVAL, "%s: unknown section [%.60s]; did you mean [%s]?", place,
-                           section, nearest);
+        return problem_set(problem, -EINVAL, "%s: unknown section [%s]; did you mean [%s]?", place,
+                           shown.text, nearest);
     char list[256] = "";
     size_t used = 0;
     for (size_t i = 0; i < n && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s[%s]", i ? " " : "", names[i]);
-    return problem_set(problem, -EINVAL, "%s: unknown section [%.60s]; expected one of %s", place, section,
+    return problem_set(problem, -EINVAL, "%s: unknown section [%s]; expected one of %s", place, shown.text,
                        list);
 }
 
@@ -74,6 +75,7 @@ static const char *section_of(const char *key) {
 }
 
 static int refuse_unknown_key(const char *place, const char *section, const char *key, Problem *problem) {
+    ShownText shown = setting_shown(key);
     const char *names[SETTING_COUNT];
     size_t n = 0;
     for (size_t i = 0; i < SETTING_COUNT && n < ARRAY_LEN(names); i++)
@@ -83,13 +85,13 @@ static int refuse_unknown_key(const char *place, const char *section, const char
         return refuse_unknown_section(place, section, problem);
     const char *nearest = closest_word(key, names, n);
     if (nearest)
-        return problem_set(problem, -EINVAL, "%s: unknown key \"%.60s\" in [%s]; did you mean \"%s\"?", place,
-                           key, section, nearest);
+        return problem_set(problem, -EINVAL, "%s: unknown key \"%s\" in [%s]; did you mean \"%s\"?", place,
+                           shown.text, section, nearest);
     if (section_of(key))
-        return problem_set(problem, -EINVAL, "%s: unknown key \"%.60s\" in [%s]; it belongs under [%s]",
-                           place, key, section, section_of(key));
-    return problem_set(problem, -EINVAL, "%s: unknown key \"%.60s\" in [%s]; --print-settings lists them all",
-                       place, key, section);
+        return problem_set(problem, -EINVAL, "%s: unknown key \"%s\" in [%s]; it belongs under [%s]", place,
+                           shown.text, section, section_of(key));
+    return problem_set(problem, -EINVAL, "%s: unknown key \"%s\" in [%s]; --print-settings lists them all",
+                       place, shown.text, section);
 }
 
 static int assign(Loader *loader, const SettingOrigin *origin, const char *section, const char *key,
@@ -177,9 +179,10 @@ static int on_value(void *userdata, const char *section, const char *key, const 
 
 /* inih stopped by itself: the line is neither a section nor `key = value`. */
 static void refuse_syntax(Loader *loader) {
-    char what[160];
+    char what[320];
     loader->text[strcspn(loader->text, "\r\n")] = '\0';
-    (void)snprintf(what, sizeof what, "expected [section] or key = value, got \"%.80s\"", loader->text);
+    (void)snprintf(what, sizeof what, "expected [section] or key = value, got \"%s\"",
+                   setting_shown(loader->text).text);
     refuse_line(loader, what);
 }
 
@@ -283,12 +286,12 @@ static int apply_override(Loader *loader, const char *text) {
     const char *equals = strchr(text, '=');
     const char *dot = equals ? memchr(text, '.', (size_t)(equals - text)) : NULL;
     if (!dot)
-        return problem_set(loader->problem, -EINVAL, "--set: expected SECTION.KEY=VALUE, got \"%.80s\"",
-                           text);
+        return problem_set(loader->problem, -EINVAL, "--set: expected SECTION.KEY=VALUE, got \"%s\"",
+                           setting_shown(text).text);
     if (!copy_trimmed(section, sizeof section, text, dot) ||
         !copy_trimmed(key, sizeof key, dot + 1, equals) ||
         !copy_trimmed(value, sizeof value, equals + 1, equals + strlen(equals)))
-        return problem_set(loader->problem, -EINVAL, "--set: \"%.80s...\" is too long", text);
+        return problem_set(loader->problem, -EINVAL, "--set: \"%s\" is too long", setting_shown(text).text);
     SettingOrigin origin = origin_of("--set", 0);
     return assign(loader, &origin, section, key, value);
 }

@@ -13,47 +13,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct JsonFile {
+typedef struct PlaceFile {
     const char *name; /* for messages */
     Problem *problem;
-} JsonFile;
+} PlaceFile;
 
-typedef struct JsonPlace {
-    const JsonFile *file;
-    const struct JsonPlace *parent; /* NULL at the root */
-    const char *member;             /* NULL: element `index` of an array */
+typedef struct Place {
+    const PlaceFile *file;
+    const struct Place *parent; /* NULL at the root */
+    const char *member;         /* NULL: element `index` of an array */
     size_t index;
     json_object *value; /* borrowed; NULL is JSON null */
-} JsonPlace;
+} Place;
 
 /* The text as one JSON value that the caller puts back with json_object_put(). -EINVAL names line and column.
  */
-int json_file_parse(const JsonFile *file, const char *text, size_t size, json_object **ret);
+int place_parse(const PlaceFile *file, const char *text, size_t size, json_object **ret);
 
 /* Fills the problem and returns `error`: "FILE: /POINTER: ..." */
-int json_refuse(const JsonPlace *place, int error, const char *format, ...) printf_like(3, 4);
+int place_refuse(const Place *place, int error, const char *format, ...) printf_like(3, 4);
 
 /* Refuses with what came: "expected WHAT, got the string "x"". */
-int json_refuse_value(const JsonPlace *place, const char *expected);
+int place_refuse_value(const Place *place, const char *expected);
 
 /* The place must be an object of no other members than these. */
-int json_check_members(const JsonPlace *place, const char *const *known, size_t n_known);
+int place_check_members(const Place *place, const char *const *known, size_t n_known);
 
 /* The place must be an array; *ret_n is its length. */
-int json_check_array(const JsonPlace *place, size_t *ret_n);
+int place_check_array(const Place *place, size_t *ret_n);
 
 /* A member of an object: false when it is absent. */
-bool json_member(const JsonPlace *object, const char *member, JsonPlace *ret);
-JsonPlace json_element(const JsonPlace *array, size_t index);
+bool place_member(const Place *object, const char *member, Place *ret);
+Place place_element(const Place *array, size_t index);
 
 /* The same for a member that must be there. */
-int json_required(const JsonPlace *object, const char *member, JsonPlace *ret);
+int place_required(const Place *object, const char *member, Place *ret);
 
 /* A text of 1 to size - 1 bytes that are neither control characters nor, unless `spaces` are allowed, spaces.
  */
-int json_text(const JsonPlace *place, char *ret, size_t size, bool spaces);
-int json_integer(const JsonPlace *place, int min, int max, int *ret);
-int json_number(const JsonPlace *place, double min, double max, double *ret);
+int place_text(const Place *place, char *ret, size_t size, bool spaces);
+int place_integer(const Place *place, int min, int max, int *ret);
+int place_number(const Place *place, double min, double max, double *ret);
 
 /* The index of the text in a NULL-terminated list of words. */
-int json_word(const JsonPlace *place, const char *const *words, int *ret);
+int place_word(const Place *place, const char *const *words, int *ret);

@@ -1,7 +1,9 @@
-/* What city-json.h promises, on top of json-c. The subtle things: json-c reads `{}garbage` as `{}` and a NUL
+/* What json-place.h promises, on top of json-c. The subtle things: json-c reads `{}garbage` as `{}` and a NUL
  * byte inside a string as its end, so both are looked for here; and a message shows at most a handful of what
  * came, cut between characters, because a file may hold anything. */
-#include "settings/city-json.h"
+#include "settings/json-place.h"
+
+#include "base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JSON_DEPTH_MAX = 8, SHOWN_MAX_BYTES = 60 };
+enum { JSON_DEPTH_MAX = 8 };
 
 /* --- messages ------------------------------------------------------------------------------------ */
 
@@ -18,7 +20,7 @@ typedef struct Pointer {
     char text[160];
 } Pointer;
 
-static Pointer pointer_to(const JsonPlace *place) {
+static Pointer pointer_to(const Place *place) {
     Pointer pointer = {""};
     if (!place->parent)
         return pointer;
@@ -31,7 +33,7 @@ static Pointer pointer_to(const JsonPlace *place) {
     return pointer;
 }
 
-int json_refuse(const JsonPlace *place, int error, const char *format, ...) {
+int place_refuse(const Place *place, int error, const char *format, ...) {
     char what[sizeof((Problem *)0)->text];
     va_list arguments;
     va_start(arguments, format);
@@ -42,13 +44,9 @@ int json_refuse(const JsonPlace *place, int error, const char *format, ...) {
                        pointer.text[0] ? ": " : "", what);
 }
 
-typedef struct Shown {
-    char text[SHOWN_MAX_BYTES + 32];
-} Shown;
-
 /* What came, short: its JSON text, or only its kind when it has parts. */
-static Shown show(json_object *value) {
-    Shown shown;
+static ShownText show(json_object *value) {
+    ShownText shown;
     if (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array)) {
         (void)snprintf(shown.text, sizeof shown.text, "an %s",
                        json_type_to_name(json_object_get_type(value)));
@@ -56,22 +54,16 @@ static Shown show(json_object *value) {
     }
     const char *text =
         json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-    size_t size = strlen(text);
-    bool is_cut = size > SHOWN_MAX_BYTES;
-    if (is_cut)
-        for (size = SHOWN_MAX_BYTES; size > 0 && ((unsigned char)text[size] & 0xC0U) == 0x80U;)
-            size--;
-    (void)snprintf(shown.text, sizeof shown.text, "%.*s%s", (int)size, text, is_cut ? "..." : "");
-    return shown;
+    return text_shown(text, strlen(text));
 }
 
-int json_refuse_value(const JsonPlace *place, const char *expected) {
-    return json_refuse(place, -EINVAL, "expected %s, got %s", expected, show(place->value).text);
+int place_refuse_value(const Place *place, const char *expected) {
+    return place_refuse(place, -EINVAL, "expected %s, got %s", expected, show(place->value).text);
 }
 
 /* --- the file ------------------------------------------------------------------------------------ */
 
-static int refuse_at_offset(const JsonFile *file, const char *text, size_t offset, const char *what) {
+static int refuse_at_offset(const PlaceFile *file, const char *text, size_t offset, const char *what) {
     size_t line = 1, column = 1;
     for (size_t i = 0; i < offset; i++) {
         column = text[i] == '\n' ? 1 : column + 1;
@@ -81,7 +73,7 @@ static int refuse_at_offset(const JsonFile *file, const char *text, size_t offse
                        what);
 }
 
-int json_file_parse(const JsonFile *file, const char *text, size_t size, json_object **ret) {
+int place_parse(const PlaceFile *file, const char *text, size_t size, json_object **ret) {
     if (size > INT32_MAX)
         return problem_set(file->problem, -EINVAL, "%s: the file is too large", file->name);
     json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
@@ -113,43 +105,43 @@ int json_file_parse(const JsonFile *file, const char *text, size_t size, json_ob
 
 /* --- walking ------------------------------------------------------------------------------------- */
 
-bool json_member(const JsonPlace *object, const char *member, JsonPlace *ret) {
+bool place_member(const Place *object, const char *member, Place *ret) {
     json_object *value;
     if (!json_object_object_get_ex(object->value, member, &value))
         return false;
-    *ret = (JsonPlace){.file = object->file, .parent = object, .member = member, .value = value};
+    *ret = (Place){.file = object->file, .parent = object, .member = member, .value = value};
     return true;
 }
 
-JsonPlace json_element(const JsonPlace *array, size_t index) {
-    return (JsonPlace){.file = array->file,
-                       .parent = array,
-                       .index = index,
-                       .value = json_object_array_get_idx(array->value, index)};
+Place place_element(const Place *array, size_t index) {
+    return (Place){.file = array->file,
+                   .parent = array,
+                   .index = index,
+                   .value = json_object_array_get_idx(array->value, index)};
 }
 
-int json_required(const JsonPlace *object, const char *member, JsonPlace *ret) {
-    if (json_member(object, member, ret))
+int place_required(const Place *object, const char *member, Place *ret) {
+    if (place_member(object, member, ret))
         return 0;
-    return json_refuse(object, -EINVAL, "member \"%s\" is missing", member);
+    return place_refuse(object, -EINVAL, "member \"%s\" is missing", member);
 }
 
-static int refuse_member(const JsonPlace *object, const char *member, const char *const *known,
-                         size_t n_known) {
+static int refuse_member(const Place *object, const char *member, const char *const *known, size_t n_known) {
     const char *nearest = closest_word(member, known, n_known);
     if (nearest)
-        return json_refuse(object, -EINVAL, "unknown member \"%.60s\"; did you mean \"%s\"?", member,
-                           nearest);
+        return place_refuse(object, -EINVAL, "unknown member \"%s\"; did you mean \"%s\"?",
+                            text_shown(member, strlen(member)).text, nearest);
     char list[128] = "";
     size_t used = 0;
     for (size_t i = 0; i < n_known && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"", i ? ", " : "", known[i]);
-    return json_refuse(object, -EINVAL, "unknown member \"%.60s\"; expected one of %s", member, list);
+    return place_refuse(object, -EINVAL, "unknown member \"%s\"; expected one of %s",
+                        text_shown(member, strlen(member)).text, list);
 }
 
-int json_check_members(const JsonPlace *place, const char *const *known, size_t n_known) {
+int place_check_members(const Place *place, const char *const *known, size_t n_known) {
     if (!json_object_is_type(place->value, json_type_object))
-        return json_refuse_value(place, "an object");
+        return place_refuse_value(place, "an object");
     json_object_object_foreach(place->value, member, value) {
         (void)value;
         bool is_known = false;
@@ -161,69 +153,66 @@ int json_check_members(const JsonPlace *place, const char *const *known, size_t 
     return 0;
 }
 
-int json_check_array(const JsonPlace *place, size_t *ret_n) {
+int place_check_array(const Place *place, size_t *ret_n) {
     if (!json_object_is_type(place->value, json_type_array))
-        return json_refuse_value(place, "an array");
+        return place_refuse_value(place, "an array");
     *ret_n = json_object_array_length(place->value);
     return 0;
 }
 
 /* --- values -------------------------------------------------------------------------------------- */
 
-int json_text(const JsonPlace *place, char *ret, size_t size, bool spaces) {
+int place_text(const Place *place, char *ret, size_t size, bool spaces) {
     char expected[80];
     (void)snprintf(expected, sizeof expected, "a string of 1 to %zu bytes%s", size - 1,
                    spaces ? "" : " without spaces");
     if (!json_object_is_type(place->value, json_type_string))
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     const char *text = json_object_get_string(place->value);
     size_t length = (size_t)json_object_get_string_len(place->value);
-    bool is_good = length > 0 && length < size;
-    for (size_t i = 0; is_good && i < length; i++) {
-        unsigned char byte = (unsigned char)text[i];
-        is_good = byte > ' ' ? byte != 0x7f : byte == ' ' && spaces;
-    }
+    bool is_good =
+        length > 0 && length < size && !text_has_control(text, length) && (spaces || !strchr(text, ' '));
     if (!is_good)
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     memcpy(ret, text, length + 1);
     return 0;
 }
 
-int json_integer(const JsonPlace *place, int min, int max, int *ret) {
+int place_integer(const Place *place, int min, int max, int *ret) {
     char expected[80];
     (void)snprintf(expected, sizeof expected, "a whole number from %d to %d", min, max);
     int64_t value = json_object_get_int64(place->value);
     if (!json_object_is_type(place->value, json_type_int) || value < min || value > max)
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     *ret = (int)value;
     return 0;
 }
 
-int json_number(const JsonPlace *place, double min, double max, double *ret) {
+int place_number(const Place *place, double min, double max, double *ret) {
     char expected[80];
     (void)snprintf(expected, sizeof expected, "a number from %.0f to %.0f", min, max);
     double value = json_object_get_double(place->value);
     bool is_number = json_object_is_type(place->value, json_type_int) ||
                      json_object_is_type(place->value, json_type_double);
     if (!is_number || !(value >= min && value <= max))
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     *ret = value;
     return 0;
 }
 
-int json_word(const JsonPlace *place, const char *const *words, int *ret) {
+int place_word(const Place *place, const char *const *words, int *ret) {
     char expected[128] = "";
     size_t used = 0, n = 0;
     for (; words[n] && used < sizeof expected; n++)
         used +=
             (size_t)snprintf(expected + used, sizeof expected - used, "%s\"%s\"", n ? " or " : "", words[n]);
     if (!json_object_is_type(place->value, json_type_string))
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     const char *text = json_object_get_string(place->value);
     bool is_text = strlen(text) == (size_t)json_object_get_string_len(place->value);
     int index = is_text ? word_index(words, text) : -1;
     if (index < 0)
-        return json_refuse_value(place, expected);
+        return place_refuse_value(place, expected);
     *ret = index;
     return 0;
 }
