@@ -125,14 +125,26 @@ static bool is_green(const Intersection *intersection, int direction) {
     return intersection->has_lights && intersection->lights[direction] == COLOUR_GREEN;
 }
 
+/* The mark of the green that a request made now is for; NULL when nobody knows which that is. */
+static bool *mark_of_green(Intersection *intersection, Approach approach) {
+    for (int d = 0; d < DIRECTION_COUNT; d++) {
+        if (approach != APPROACH_ANY && approach != approach_of((Direction)d))
+            continue;
+        if (is_green(intersection, d))
+            return &intersection->is_asked[d];
+        if (approach != APPROACH_ANY && intersection->has_lights)
+            return &intersection->is_asked_ahead[d];
+    }
+    return NULL;
+}
+
+/* Once for each green. */
 static void ask(Intersection *intersection, IntersectionActions *actions, Approach approach) {
-    for (int d = 0; d < DIRECTION_COUNT; d++)
-        if (is_green(intersection, d) &&
-            (approach == APPROACH_ANY || approach == approach_of((Direction)d))) {
-            if (intersection->is_asked[d])
-                return;
-            intersection->is_asked[d] = true;
-        }
+    bool *mark = mark_of_green(intersection, approach);
+    if (mark && *mark)
+        return;
+    if (mark)
+        *mark = true;
     actions->must_extend = true;
     actions->has_direction = approach != APPROACH_ANY;
     actions->direction = approach == APPROACH_EW ? DIRECTION_EW : DIRECTION_NS;
@@ -147,25 +159,27 @@ static void ask_on_edge(Intersection *intersection, const Judgement *judgement,
             ask(intersection, actions, (Approach)i);
 }
 
-/* Takes the report over; the direction that has just become green is helped when it is congested, or when the
- * whole intersection is. */
+/* Takes the report over. The direction that has just become green is helped when it is congested, or when the
+ * whole intersection is, unless that was asked for while it was red. */
 static void take_lights(Intersection *intersection, const IntersectionEvent *event,
                         const Judgement *judgement, bool may_ask, IntersectionActions *actions) {
+    bool is_new_green[DIRECTION_COUNT];
     for (int d = 0; d < DIRECTION_COUNT; d++) {
-        bool was_green = is_green(intersection, d);
-        bool becomes_green = event->lights[d] == COLOUR_GREEN && !was_green;
-        intersection->lights[d] = event->lights[d];
-        if (!becomes_green)
-            continue;
-        intersection->is_asked[d] = false;
-        if (may_ask &&
-            (judgement->is_congested[approach_of((Direction)d)] || judgement->is_congested[APPROACH_ANY])) {
-            intersection->is_asked[d] = true;
-            actions->must_extend = actions->has_direction = true;
-            actions->direction = (Direction)d;
+        is_new_green[d] = event->lights[d] == COLOUR_GREEN && !is_green(intersection, d);
+        if (is_new_green[d]) {
+            intersection->is_asked[d] = intersection->is_asked_ahead[d];
+            intersection->is_asked_ahead[d] = false;
         }
     }
+    memcpy(intersection->lights, event->lights, sizeof intersection->lights);
     intersection->has_lights = true;
+
+    for (int d = 0; d < DIRECTION_COUNT; d++) {
+        Approach approach = approach_of((Direction)d);
+        if (may_ask && is_new_green[d] &&
+            (judgement->is_congested[approach] || judgement->is_congested[APPROACH_ANY]))
+            ask(intersection, actions, approach);
+    }
 }
 
 /* --- the step --- */
@@ -174,7 +188,7 @@ IntersectionActions intersection_step(Intersection *intersection, const RuleThre
                                       const IntersectionEvent *event, Mono now) {
     if (event->kind == INTERSECTION_READ)
         take_readings(intersection, event, now);
-    if (event->kind == INTERSECTION_WAVE)
+    if (event->kind == INTERSECTION_WAVE && intersection->wave_until.usec < mono_after(now, event->wave_usec).usec)
         intersection->wave_until = mono_after(now, event->wave_usec);
 
     Judgement judgement = judge_approaches(intersection, thresholds, now);

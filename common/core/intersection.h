@@ -45,7 +45,9 @@ typedef struct Intersection {
     Mono wave_until;    /* 0: none */
     bool has_lights;    /* a report came */
     Colour lights[DIRECTION_COUNT];
-    bool is_asked[DIRECTION_COUNT]; /* the present green of this direction was asked to be longer */
+    bool is_asked[DIRECTION_COUNT];       /* the present green of this direction was asked to be longer */
+    bool is_asked_ahead[DIRECTION_COUNT]; /* its next one was, while it was red: the signal service remembers
+                                           */
 } Intersection;
 
 typedef enum IntersectionEventKind {

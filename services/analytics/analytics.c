@@ -1,0 +1,96 @@
+#include "analytics.h"
+
+#include "answers.h"
+#include "queries.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { STATUS_USEC = 1000 * 1000 };
+
+typedef struct Analytics {
+    AnswerSources parts; /* owned here */
+    Queries *queries;
+    Timer *status_timer;
+} Analytics;
+
+/* A store's link is full: whatever makes records waits, except an operator's order, which is rare and urgent.
+ */
+static void on_flow(bool is_blocked, void *userdata) {
+    Analytics *analytics = userdata;
+    if (analytics->parts.ingest)
+        ingest_pause(analytics->parts.ingest, is_blocked);
+    if (analytics->parts.decisions)
+        decisions_pause(analytics->parts.decisions, is_blocked);
+}
+
+static void on_store_living(StoreRole role, bool is_living, void *userdata) {
+    Analytics *analytics = userdata;
+    delivery_set_living(analytics->parts.delivery, role, is_living);
+    if (!is_living)
+        queries_store_died(analytics->queries, role);
+}
+
+static int on_status_time(Timer *timer, Mono now, void *userdata) {
+    const Analytics *analytics = userdata;
+    const AnswerSources *parts = &analytics->parts;
+    double per_sec = 0;
+    StoreRole store;
+    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
+        per_sec += ingest_events_per_sec(parts->ingest, (SensorKind)kind);
+    const char *answering = watch_stores_answering(parts->watch, &store) ? store_role_words[store] : "no";
+    service_status(
+        parts->service,
+        "%.0f events/s; %zu of %zu intersections congested, %zu in a green wave; %s store answers%s", per_sec,
+        decisions_count(parts->decisions, TRAFFIC_CONGESTION), service_city(parts->service)->n_intersections,
+        decisions_count(parts->decisions, TRAFFIC_GREEN_WAVE), answering,
+        delivery_is_blocked(parts->delivery) ? "; waiting for a store" : "");
+    timer_set(timer, mono_after(now, STATUS_USEC));
+    return 0;
+}
+
+static int start(Service *service, void **ret_state, Problem *problem) {
+    Analytics *analytics = calloc(1, sizeof *analytics);
+    if (!analytics)
+        return -ENOMEM;
+    *ret_state = analytics; /* stop() frees it, complete or not */
+    AnswerSources *parts = &analytics->parts;
+    parts->service = service;
+    parts->started = service_now(service);
+
+    int r = delivery_new(service, on_flow, analytics, &parts->delivery, problem);
+    if (r >= 0)
+        r = decisions_new(service, parts->delivery, &parts->decisions, problem);
+    if (r >= 0)
+        r = watch_stores_new(service, on_store_living, analytics, &parts->watch, problem);
+    if (r >= 0)
+        r = ingest_new(service, parts->delivery, parts->decisions, &parts->ingest, problem);
+    if (r >= 0)
+        r = queries_new(parts, &analytics->queries, problem);
+    if (r >= 0)
+        r = timer_new(service, on_status_time, analytics, &analytics->status_timer);
+    if (r >= 0)
+        timer_set(analytics->status_timer, mono_after(service_now(service), STATUS_USEC));
+    return r;
+}
+
+/* Those that make records go before the one that carries them. */
+static void stop(void *state) {
+    Analytics *analytics = state;
+    if (!analytics)
+        return;
+    timer_free(analytics->status_timer);
+    queries_free(analytics->queries);
+    ingest_free(analytics->parts.ingest);
+    watch_stores_free(analytics->parts.watch);
+    decisions_free(analytics->parts.decisions);
+    delivery_free(analytics->parts.delivery);
+    free(analytics);
+}
+
+const ServiceSpec analytics_spec = {
+    .name = "traffic-analytics",
+    .summary = "Decides what the lights are asked for, feeds both stores, answers operators.",
+    .start = start,
+    .stop = stop,
+};

@@ -1,0 +1,190 @@
+#include "answers.h"
+
+#include "wire/timestamp.h"
+
+#include <json-c/json_tokener.h>
+#include <math.h>
+#include <stdio.h>
+
+/* --- small JSON --- */
+
+static struct json_object *text(const char *value) {
+    return json_object_new_string(value);
+}
+
+/* Seconds and rates with no more digits than they deserve. */
+static struct json_object *rounded(double value) {
+    char digits[32];
+    (void)snprintf(digits, sizeof digits, "%.3f", value);
+    return json_object_new_double_s(round(value * 1000) / 1000, digits);
+}
+
+static struct json_object *seconds(uint64_t usec) {
+    return rounded((double)usec / (double)USEC_PER_SEC);
+}
+
+/* A reading as it was sent; null when there is no fresh one. */
+static struct json_object *reading(bool is_known, double value) {
+    char digits[32];
+    if (!is_known)
+        return NULL;
+    if (value == floor(value) && fabs(value) < 1e15)
+        return json_object_new_int64((int64_t)value);
+    (void)snprintf(digits, sizeof digits, "%.6g", value);
+    return json_object_new_double_s(value, digits);
+}
+
+static void add(struct json_object *object, const char *name, struct json_object *value) {
+    (void)json_object_object_add(object, name, value);
+}
+
+static void add_if_absent(struct json_object *object, const char *name, struct json_object *value) {
+    if (json_object_object_get_ex(object, name, NULL))
+        (void)json_object_put(value);
+    else
+        add(object, name, value);
+}
+
+/* The store's object to build on, or an empty one. */
+static struct json_object *base_of(const JsonText *from_store) {
+    struct json_object *object = NULL;
+    struct json_tokener *tokener = from_store ? json_tokener_new() : NULL;
+    if (tokener)
+        object = json_tokener_parse_ex(tokener, from_store->text, (int)from_store->size);
+    if (tokener)
+        json_tokener_free(tokener);
+    if (json_object_is_type(object, json_type_object))
+        return object;
+    (void)json_object_put(object);
+    return json_object_new_object();
+}
+
+/* --- SYSTEM_STATUS --- */
+
+static struct json_object *ids_in_state(const AnswerSources *sources, TrafficState state) {
+    const City *city = service_city(sources->service);
+    struct json_object *ids = json_object_new_array();
+    for (size_t i = 0; i < city->n_intersections; i++)
+        if (decisions_intersection(sources->decisions, i)->state == state)
+            (void)json_object_array_add(ids, text(city->intersections[i].id));
+    return ids;
+}
+
+static struct json_object *rates(const AnswerSources *sources) {
+    struct json_object *object = json_object_new_object();
+    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
+        add(object, sensor_kind_words[kind],
+            rounded(ingest_events_per_sec(sources->ingest, (SensorKind)kind)));
+    return object;
+}
+
+static struct json_object *store_line(const AnswerSources *sources, StoreRole role) {
+    StoreReport report = watch_stores_report(sources->watch, role);
+    int64_t held = (int64_t)delivery_n_held(sources->delivery, role);
+    struct json_object *line = json_object_new_object();
+    add(line, "role", text(store_role_words[role]));
+    add(line, "alive", json_object_new_boolean(report.state != STORE_DEAD));
+    add(line, "state", text(store_state_words[report.state]));
+    add(line, "can_commit", json_object_new_boolean(report.can_commit));
+    add(line, "last_heard", report.is_heard ? seconds(report.silence_usec) : NULL);
+    add(line, "last_commit_age", report.has_commit_age ? seconds(report.commit_age_usec) : NULL);
+    add(line, "rows_waiting",
+        json_object_new_int64(held + (report.has_rows_waiting ? report.rows_waiting : 0)));
+    add(line, "skipped", json_object_new_int64((int64_t)delivery_n_skipped(sources->delivery, role)));
+    add(line, "disk_free_bytes", report.has_disk_free ? json_object_new_int64(report.disk_free_bytes) : NULL);
+    return line;
+}
+
+static struct json_object *store_lines(const AnswerSources *sources) {
+    struct json_object *lines = json_object_new_array();
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        (void)json_object_array_add(lines, store_line(sources, (StoreRole)role));
+    return lines;
+}
+
+struct json_object *answer_status(const AnswerSources *sources, const JsonText *from_store, StoreRole store) {
+    struct json_object *data = base_of(from_store);
+    if (!data)
+        return NULL;
+    add_if_absent(data, "db_summary", json_object_new_object());
+    add(data, "currently_congested", ids_in_state(sources, TRAFFIC_CONGESTION));
+    add(data, "currently_green_wave", ids_in_state(sources, TRAFFIC_GREEN_WAVE));
+    add(data, "total_intersections",
+        json_object_new_int64((int64_t)service_city(sources->service)->n_intersections));
+    add(data, "pc3_alive",
+        json_object_new_boolean(watch_stores_is_living(sources->watch, STORE_ROLE_PRIMARY)));
+    add(data, "answering_store", from_store ? text(store_role_words[store]) : NULL);
+    add(data, "events_per_second", rates(sources));
+    add(data, "stores", store_lines(sources));
+    add(data, "uptime", seconds(mono_between(sources->started, service_now(sources->service))));
+    return data;
+}
+
+/* --- QUERY_INTERSECTION --- */
+
+static struct json_object *age(Mono now, Mono arrived) {
+    return mono_is_never(arrived) ? NULL : seconds(mono_between(arrived, now));
+}
+
+/* When the newest of the readings arrived, by the wall clock; null without any. */
+static struct json_object *last_updated(const AnswerSources *sources, const ReadingTimes *times) {
+    Mono now = service_now(sources->service), newest = {0};
+    const Mono all[] = {times->queue, times->speed, times->count};
+    bool is_known = false;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (mono_is_never(all[i]))
+            continue;
+        newest = !is_known || all[i].usec > newest.usec ? all[i] : newest;
+        is_known = true;
+    }
+    if (!is_known)
+        return NULL;
+    Wall wall = service_wall(sources->service);
+    wall.usec -= mono_between(newest, now);
+    return text(timestamp_format(wall).text);
+}
+
+static struct json_object *current_readings(const AnswerSources *sources, size_t i) {
+    const Intersection *intersection = decisions_intersection(sources->decisions, i);
+    Mono now = service_now(sources->service);
+    Readings readings = intersection_readings(intersection, now);
+    ReadingTimes times = intersection_reading_times(intersection, now);
+    struct json_object *object = json_object_new_object(), *ages = json_object_new_object();
+    add(object, "Q", reading(readings.has_queue, readings.queue_vehicles));
+    add(object, "Vp", reading(readings.has_speed, readings.speed_kmh));
+    add(object, "D", reading(readings.has_count, readings.count_per_30sec));
+    add(object, "traffic_state", text(traffic_state_words[intersection->state]));
+    add(object, "last_updated", last_updated(sources, &times));
+    add(ages, "Q", age(now, times.queue));
+    add(ages, "Vp", age(now, times.speed));
+    add(ages, "D", age(now, times.count));
+    add(object, "ages", ages);
+    return object;
+}
+
+/* Null until the signal service has told. */
+static struct json_object *lights(const AnswerSources *sources, size_t i) {
+    LightsShown shown = decisions_lights(sources->decisions, i);
+    if (!shown.is_known)
+        return NULL;
+    struct json_object *object = json_object_new_object();
+    add(object, "ns", text(colour_words[shown.colours[DIRECTION_NS]]));
+    add(object, "ew", text(colour_words[shown.colours[DIRECTION_EW]]));
+    add(object, "since", text(timestamp_format(shown.since).text));
+    add(object, "next_change", shown.has_next_change ? seconds(shown.next_change_usec) : NULL);
+    return object;
+}
+
+struct json_object *answer_intersection(const AnswerSources *sources, size_t intersection,
+                                        const JsonText *from_store) {
+    struct json_object *data = base_of(from_store);
+    if (!data)
+        return NULL;
+    add(data, "intersection", text(service_city(sources->service)->intersections[intersection].id));
+    add(data, "current_readings", current_readings(sources, intersection));
+    add_if_absent(data, "semaphore_state", NULL);
+    add_if_absent(data, "recent_events_count", json_object_new_int(0));
+    add_if_absent(data, "recent_events", json_object_new_array());
+    add(data, "lights", lights(sources, intersection));
+    return data;
+}

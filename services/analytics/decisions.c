@@ -1,0 +1,345 @@
+#include "decisions.h"
+
+#include "shell/journal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TIME_STEP_USEC = 1000 * 1000
+}; /* how late a wave's end or a stale reading may be noticed when nothing else happens */
+
+/* What is known of the lights beside their colours, which the intersection has. */
+typedef struct LightsReport {
+    Wall since;
+    bool has_next_change;
+    Mono next_change;
+} LightsReport;
+
+struct Decisions {
+    Service *service;
+    Delivery *delivery;
+    SignalClient *signal;
+    RuleThresholds thresholds;
+    Intersection *intersections; /* by index of the city */
+    LightsReport *reports;
+    size_t n_intersections;
+    size_t n_in_state[TRAFFIC_STATE_COUNT];
+    Timer *timer;
+    bool is_paused;
+    Metric *decided[DECISION_COUNT];
+};
+
+static const CityIntersection *place_of(const Decisions *decisions, size_t i) {
+    return &service_city(decisions->service)->intersections[i];
+}
+
+/* --- what was decided, in words and as records --- */
+
+typedef struct ReadingsText {
+    char text[96];
+} ReadingsText;
+
+/* "Q=12, Vp=14.0, D=9": what is known. */
+static ReadingsText readings_text(const Readings *readings) {
+    ReadingsText t = {{0}};
+    size_t n = 0;
+    if (readings->has_queue)
+        n += (size_t)snprintf(t.text, sizeof t.text, "Q=%g", readings->queue_vehicles);
+    if (readings->has_speed)
+        n += (size_t)snprintf(t.text + n, sizeof t.text - n, "%sVp=%.1f", n ? ", " : "", readings->speed_kmh);
+    if (readings->has_count)
+        n += (size_t)snprintf(t.text + n, sizeof t.text - n, "%sD=%g", n ? ", " : "",
+                              readings->count_per_30sec);
+    if (n == 0)
+        (void)snprintf(t.text, sizeof t.text, "no fresh reading");
+    return t;
+}
+
+/* {"Q":12,"Vp":14,"D":null}: null is unknown. */
+static ReadingsText readings_json(const Readings *readings) {
+    ReadingsText t;
+    char queue[24] = "null", speed[24] = "null", count[24] = "null";
+    if (readings->has_queue)
+        (void)snprintf(queue, sizeof queue, "%.6g", readings->queue_vehicles);
+    if (readings->has_speed)
+        (void)snprintf(speed, sizeof speed, "%.6g", readings->speed_kmh);
+    if (readings->has_count)
+        (void)snprintf(count, sizeof count, "%.6g", readings->count_per_30sec);
+    (void)snprintf(t.text, sizeof t.text, "{\"Q\":%s,\"Vp\":%s,\"D\":%s}", queue, speed, count);
+    return t;
+}
+
+static void put_congestion_record(Decisions *decisions, size_t i, Decision decision, const char *details) {
+    Message message = {.tag = MESSAGE_CONGESTION_RECORD};
+    CongestionRecord *record = &message.CONGESTION_RECORD;
+    Readings readings = intersection_readings(&decisions->intersections[i], service_now(decisions->service));
+    ReadingsText json = readings_json(&readings);
+
+    (void)snprintf(record->intersection, sizeof record->intersection, "%s", place_of(decisions, i)->id);
+    message_mark(record, CongestionRecord, intersection);
+    record->traffic_state = decisions->intersections[i].state;
+    message_mark(record, CongestionRecord, traffic_state);
+    record->decision = decision;
+    message_mark(record, CongestionRecord, decision);
+    (void)snprintf(record->details, sizeof record->details, "%s", details);
+    message_mark(record, CongestionRecord, details);
+    record->sensor_data = (JsonText){json.text, strlen(json.text)};
+    message_mark(record, CongestionRecord, sensor_data);
+    record->timestamp = service_wall(decisions->service);
+    message_mark(record, CongestionRecord, timestamp);
+    record->captured_usec = (int64_t)record->timestamp.usec;
+    message_mark(record, CongestionRecord, captured_usec);
+    metric_add(decisions->decided[decision], 1);
+    (void)delivery_put(decisions->delivery, &message); /* what it cannot write, it logs */
+}
+
+static void tell_edge(Decisions *decisions, size_t i, const IntersectionActions *actions, const char *why) {
+    JournalField fields[2];
+    const char *id = place_of(decisions, i)->id;
+    decisions->n_in_state[actions->before]--;
+    decisions->n_in_state[actions->after]++;
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id);
+    (void)snprintf(fields[1], sizeof fields[1], "TRAFFIC_STATE=%s", traffic_state_words[actions->after]);
+    journal_event(JOURNAL_TRAFFIC_STATE, fields, 2, "[%s] %s->%s (%s)", id,
+                  traffic_state_words[actions->before], traffic_state_words[actions->after], why);
+}
+
+/* --- consequences --- */
+
+/* A longer green is asked for; true when the signal service took the request. */
+static bool extend(Decisions *decisions, size_t i, const IntersectionActions *actions, const char *reason) {
+    const Intersection *intersection = &decisions->intersections[i];
+    bool is_ew_green = intersection->has_lights && intersection->lights[DIRECTION_EW] == COLOUR_GREEN;
+    Direction green_now = is_ew_green ? DIRECTION_EW : DIRECTION_NS;
+    LightRequest request = {
+        .intersection = i,
+        .action = SIGNAL_EXTEND,
+        .for_any = !actions->has_direction,
+        .direction = actions->has_direction ? actions->direction : green_now,
+        .reason = reason,
+    };
+    return signal_client_request(decisions->signal, &request) == 0;
+}
+
+static const char *words_of_edge(const IntersectionActions *actions) {
+    if (actions->before == TRAFFIC_GREEN_WAVE)
+        return "green wave over";
+    return actions->after == TRAFFIC_CONGESTION ? "congestion detected" : "traffic normal again";
+}
+
+static void follow(Decisions *decisions, size_t i, const IntersectionActions *actions) {
+    if (!actions->has_changed && !actions->must_extend)
+        return;
+    Readings readings = intersection_readings(&decisions->intersections[i], service_now(decisions->service));
+    ReadingsText text = readings_text(&readings);
+    const char *what = actions->has_changed ? words_of_edge(actions) : "still congested";
+    char details[192];
+    (void)snprintf(details, sizeof details, "%s (%s)", what, text.text);
+
+    if (actions->has_changed)
+        tell_edge(decisions, i, actions, details);
+    bool is_extended = actions->must_extend && extend(decisions, i, actions, details);
+    if (actions->must_extend && !is_extended)
+        (void)snprintf(details, sizeof details, "%s (%s); the signal service is away", what, text.text);
+    put_congestion_record(decisions, i, is_extended ? DECISION_EXTEND_GREEN : DECISION_NO_ACTION, details);
+}
+
+static void step(Decisions *decisions, size_t i, const IntersectionEvent *event) {
+    IntersectionActions actions = intersection_step(&decisions->intersections[i], &decisions->thresholds,
+                                                    event, service_now(decisions->service));
+    follow(decisions, i, &actions);
+}
+
+void decisions_read(Decisions *decisions, size_t intersection, Approach approach, const Readings *readings,
+                    uint64_t fresh_usec) {
+    IntersectionEvent event = {
+        .kind = INTERSECTION_READ, .approach = approach, .readings = *readings, .fresh_usec = fresh_usec};
+    step(decisions, intersection, &event);
+}
+
+/* --- what an operator wants --- */
+
+int decisions_wave(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
+                   const char *reason) {
+    LightRequest request = {.intersection = intersection,
+                            .action = SIGNAL_WAVE,
+                            .direction = direction,
+                            .duration_sec = duration_sec,
+                            .reason = reason};
+    int r = signal_client_request(decisions->signal, &request);
+    if (r < 0)
+        return r;
+    IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = usec_from_sec(duration_sec)};
+    IntersectionActions actions =
+        intersection_step(&decisions->intersections[intersection], &decisions->thresholds, &event,
+                          service_now(decisions->service));
+    if (actions.has_changed)
+        tell_edge(decisions, intersection, &actions, reason);
+    put_congestion_record(decisions, intersection, DECISION_GREEN_WAVE, reason);
+    return 0;
+}
+
+int decisions_force(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
+                    const char *reason) {
+    LightRequest request = {.intersection = intersection,
+                            .action = SIGNAL_FORCE,
+                            .direction = direction,
+                            .duration_sec = duration_sec,
+                            .reason = reason};
+    int r = signal_client_request(decisions->signal, &request);
+    if (r < 0)
+        return r;
+    put_congestion_record(decisions, intersection, DECISION_FORCE_CHANGE, reason);
+    return 0;
+}
+
+/* --- what the lights show --- */
+
+/* What is recorded is what the lights showed, under the identity that the signal service gave the change. */
+static void put_semaphore_record(Decisions *decisions, const SignalReport *report) {
+    Message message = {.tag = MESSAGE_SEMAPHORE_RECORD};
+    SemaphoreRecord *record = &message.SEMAPHORE_RECORD;
+#define COPY_TEXT(member)                                                                                    \
+    if (message_has(report, SignalReport, member)) {                                                         \
+        memcpy(record->member, report->member, sizeof record->member);                                       \
+        message_mark(record, SemaphoreRecord, member);                                                       \
+    }
+#define COPY(member)                                                                                         \
+    if (message_has(report, SignalReport, member)) {                                                         \
+        record->member = report->member;                                                                     \
+        message_mark(record, SemaphoreRecord, member);                                                       \
+    }
+    COPY_TEXT(intersection)
+    COPY(state_ns)
+    COPY(state_ew)
+    COPY_TEXT(reason)
+    COPY(cycle_sec)
+    COPY(timestamp)
+    COPY_TEXT(producer)
+    COPY(epoch)
+    COPY(sequence)
+    COPY(captured_usec)
+#undef COPY
+#undef COPY_TEXT
+    (void)delivery_put(decisions->delivery, &message);
+}
+
+static void on_report(size_t i, const SignalReport *report, void *userdata) {
+    Decisions *decisions = userdata;
+    if (report->kind != REPORT_CHANGE && report->kind != REPORT_STATE)
+        return;
+    if (report->kind == REPORT_CHANGE)
+        put_semaphore_record(decisions, report);
+
+    bool has_next_change = message_has(report, SignalReport, next_change_usec);
+    decisions->reports[i] = (LightsReport){
+        .since = report->timestamp,
+        .has_next_change = has_next_change,
+        .next_change = has_next_change
+                           ? mono_after(service_now(decisions->service), (uint64_t)report->next_change_usec)
+                           : mono_never(),
+    };
+    IntersectionEvent event = {.kind = INTERSECTION_LIGHTS};
+    event.lights[DIRECTION_NS] = (Colour)report->state_ns;
+    event.lights[DIRECTION_EW] = (Colour)report->state_ew;
+    step(decisions, i, &event);
+}
+
+LightsShown decisions_lights(const Decisions *decisions, size_t i) {
+    const Intersection *intersection = &decisions->intersections[i];
+    const LightsReport *report = &decisions->reports[i];
+    LightsShown shown = {
+        .is_known = intersection->has_lights,
+        .since = report->since,
+        .has_next_change = report->has_next_change,
+        .next_change_usec = mono_between(service_now(decisions->service), report->next_change),
+    };
+    memcpy(shown.colours, intersection->lights, sizeof shown.colours);
+    return shown;
+}
+
+/* --- the module --- */
+
+static int on_time(Timer *timer, Mono now, void *userdata) {
+    Decisions *decisions = userdata;
+    const IntersectionEvent event = {.kind = INTERSECTION_TIME};
+    for (size_t i = 0; !decisions->is_paused && i < decisions->n_intersections; i++)
+        step(decisions, i, &event);
+    timer_set(timer, mono_after(now, TIME_STEP_USEC));
+    return 0;
+}
+
+static RuleThresholds thresholds_of(const Settings *settings) {
+    return (RuleThresholds){
+        .congestion_queue_min = settings->congestion_queue_min,
+        .congestion_speed_max_kmh = settings->congestion_speed_max_kmh,
+        .congestion_count_min = settings->congestion_count_min,
+        .normal_queue_below = settings->normal_queue_below,
+        .normal_speed_above_kmh = settings->normal_speed_above_kmh,
+        .normal_count_below = settings->normal_count_below,
+    };
+}
+
+static int make_intersections(Decisions *decisions, size_t n) {
+    decisions->intersections = calloc(n, sizeof *decisions->intersections);
+    decisions->reports = calloc(n, sizeof *decisions->reports);
+    if (!decisions->intersections || !decisions->reports)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        intersection_init(&decisions->intersections[i]);
+    decisions->n_intersections = n;
+    decisions->n_in_state[TRAFFIC_NORMAL] = n;
+    return 0;
+}
+
+int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem *problem) {
+    scoped(decisions_freep) Decisions *decisions = calloc(1, sizeof *decisions);
+    if (!decisions)
+        return -ENOMEM;
+    decisions->service = service;
+    decisions->delivery = delivery;
+    decisions->thresholds = thresholds_of(service_settings(service));
+    for (int i = 0; i < DECISION_COUNT; i++) {
+        char labels[48];
+        (void)snprintf(labels, sizeof labels, "decision=\"%s\"", decision_words[i]);
+        decisions->decided[i] = metrics_counter(service_metrics(service), "traffic_decisions_total",
+                                                "Congestion records, by what was decided.", labels);
+    }
+    int r = make_intersections(decisions, service_city(service)->n_intersections);
+    if (r >= 0)
+        r = signal_client_new(service, on_report, decisions, &decisions->signal, problem);
+    if (r >= 0)
+        r = timer_new(service, on_time, decisions, &decisions->timer);
+    if (r < 0)
+        return r;
+    timer_set(decisions->timer, mono_after(service_now(service), TIME_STEP_USEC));
+    *ret = take(decisions);
+    return 0;
+}
+
+Decisions *decisions_free(Decisions *decisions) {
+    if (!decisions)
+        return NULL;
+    timer_free(decisions->timer);
+    signal_client_free(decisions->signal);
+    free(decisions->intersections);
+    free(decisions->reports);
+    free(decisions);
+    return NULL;
+}
+
+void decisions_pause(Decisions *decisions, bool is_paused) {
+    decisions->is_paused = is_paused;
+    signal_client_pause(decisions->signal, is_paused);
+}
+
+const Intersection *decisions_intersection(const Decisions *decisions, size_t intersection) {
+    return &decisions->intersections[intersection];
+}
+
+size_t decisions_count(const Decisions *decisions, TrafficState state) {
+    return decisions->n_in_state[state];
+}

@@ -1,0 +1,303 @@
+#include "ingest.h"
+
+#include "core/dedup.h"
+#include "rate.h"
+#include "shell/journal.h"
+#include "shell/link.h"
+#include "wire/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DEDUP_BUCKETS = 32 }; /* room for 256 producers, about 80 KiB */
+
+struct Ingest {
+    Service *service;
+    Delivery *delivery;
+    Decisions *decisions;
+    Link *broker;
+    Decoder *decoder;
+    Dedup dedup;
+    DedupProducer *producers;
+    uint64_t interval_usec[SENSOR_KIND_COUNT];
+    Rate rates[SENSOR_KIND_COUNT];
+    JournalLimit gap_limit;
+    Metric *taken[SENSOR_KIND_COUNT], *repeated[SENSOR_KIND_COUNT], *late[SENSOR_KIND_COUNT];
+    Metric *missing, *last_event;
+};
+
+/* --- was it seen before? --- */
+
+static void tell_gap(Ingest *ingest, const EventIdentity *identity, uint64_t n_missing) {
+    uint64_t held_back;
+    metric_add(ingest->missing, n_missing);
+    if (journal_limit_pass(&ingest->gap_limit, service_now(ingest->service), &held_back))
+        journal_event(JOURNAL_LOST, NULL, 0,
+                      "%" PRIu64 " events of %s (epoch %" PRId64 ") are missing before number %" PRId64
+                      "; %" PRIu64 " such gaps were not told.",
+                      n_missing, identity->producer, identity->epoch, identity->sequence, held_back);
+}
+
+/* An event without an identity is new: only who gave numbers can be held to them. */
+static DedupVerdict judge(Ingest *ingest, const Message *event) {
+    EventIdentity identity;
+    if (!event_identity(event, &identity))
+        return DEDUP_NEW;
+    DedupAnswer answer =
+        dedup_judge(&ingest->dedup, identity.producer, identity.epoch, (uint64_t)identity.sequence);
+    if (answer.verdict == DEDUP_GAP)
+        tell_gap(ingest, &identity, answer.n_missing);
+    return answer.verdict;
+}
+
+/* --- what it says --- */
+
+/* The time of a reading; false when a loop tells none. */
+static bool event_timestamp(const Message *event, Wall *ret) {
+    switch (event->tag) {
+    case MESSAGE_CAMERA_EVENT:
+        *ret = event->CAMERA_EVENT.timestamp;
+        return true;
+    case MESSAGE_GPS_EVENT:
+        *ret = event->GPS_EVENT.timestamp;
+        return true;
+    default: {
+        const LoopEvent *loop = &event->LOOP_EVENT;
+        *ret = message_has(loop, LoopEvent, timestamp) ? loop->timestamp : loop->ended;
+        return message_has(loop, LoopEvent, timestamp) || message_has(loop, LoopEvent, ended);
+    }
+    }
+}
+
+static Readings event_readings(const Message *event) {
+    const CameraEvent *camera = &event->CAMERA_EVENT;
+    const LoopEvent *loop = &event->LOOP_EVENT;
+    switch (event->tag) {
+    case MESSAGE_CAMERA_EVENT:
+        return (Readings){
+            .has_queue = message_has(camera, CameraEvent, queue_vehicles),
+            .queue_vehicles = camera->queue_vehicles,
+            .has_speed = message_has(camera, CameraEvent, speed_kmh),
+            .speed_kmh = camera->speed_kmh,
+        };
+    case MESSAGE_GPS_EVENT:
+        return (Readings){.has_speed = true, .speed_kmh = event->GPS_EVENT.speed_kmh};
+    default:
+        return (Readings){.has_count = true,
+                          .count_per_30sec = rules_count_per_30sec(loop->vehicles, loop->interval_sec)};
+    }
+}
+
+/* A loop's count is about its whole interval, which may be longer than the settings say (hourly counts). */
+static uint64_t fresh_usec(const Ingest *ingest, SensorKind kind, const Message *event) {
+    uint64_t interval_usec = ingest->interval_usec[kind];
+    if (kind == SENSOR_INDUCTIVE) {
+        uint64_t own_usec = usec_from_sec(event->LOOP_EVENT.interval_sec);
+        interval_usec = own_usec > interval_usec ? own_usec : interval_usec;
+    }
+    return (uint64_t)(service_settings(ingest->service)->stale_intervals * (double)interval_usec);
+}
+
+static void decide(Ingest *ingest, SensorKind kind, size_t intersection, const Message *event) {
+    const CitySensor *sensor = city_find_sensor(service_city(ingest->service), kind, event_sensor_id(event));
+    Readings readings = event_readings(event);
+    Approach approach = APPROACH_ANY;
+    if (sensor && sensor->has_direction && sensor->intersection == intersection)
+        approach = approach_of(sensor->direction);
+    decisions_read(ingest->decisions, intersection, approach, &readings, fresh_usec(ingest, kind, event));
+}
+
+/* --- the record of it --- */
+
+#define CAPTURED(TAG, Type)                                                                                  \
+    case MESSAGE_##TAG:                                                                                      \
+        record->captured_usec = event->TAG.captured_usec;                                                    \
+        return message_has(&event->TAG, Type, captured_usec);
+
+/* When the reading was taken, to the microsecond, where the event says so. */
+static bool copy_captured(const Message *event, SensorEventRecord *record) {
+    switch (event->tag) {
+        CAPTURED(CAMERA_EVENT, CameraEvent)
+        CAPTURED(LOOP_EVENT, LoopEvent)
+        CAPTURED(GPS_EVENT, GpsEvent)
+    default:
+        return false;
+    }
+}
+
+/* The event as it came, without its topic. */
+static JsonText event_json(const LinkFrame *frame) {
+    const char *begin = memchr(frame->data, '{', frame->size);
+    const char *end = memrchr(frame->data, '}', frame->size);
+    return (JsonText){begin, begin && end > begin ? (size_t)(end - begin) + 1 : 0};
+}
+
+static void put_event_record(Ingest *ingest, SensorKind kind, const Message *event, Wall timestamp,
+                             const LinkFrame *frame) {
+    static const char *const sensor_types[SENSOR_KIND_COUNT] = {
+        [SENSOR_CAMERA] = "camara", [SENSOR_INDUCTIVE] = "espira_inductiva", [SENSOR_GPS] = "gps"};
+    Message message = {.tag = MESSAGE_SENSOR_EVENT_RECORD};
+    SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
+    EventIdentity identity;
+
+    (void)snprintf(record->sensor_id, sizeof record->sensor_id, "%s", event_sensor_id(event));
+    message_mark(record, SensorEventRecord, sensor_id);
+    (void)snprintf(record->sensor_type, sizeof record->sensor_type, "%s", sensor_types[kind]);
+    message_mark(record, SensorEventRecord, sensor_type);
+    (void)snprintf(record->intersection, sizeof record->intersection, "%s", event_intersection(event));
+    message_mark(record, SensorEventRecord, intersection);
+    record->timestamp = timestamp;
+    message_mark(record, SensorEventRecord, timestamp);
+    record->event_data = event_json(frame);
+    message_mark(record, SensorEventRecord, event_data);
+    if (copy_captured(event, record))
+        message_mark(record, SensorEventRecord, captured_usec);
+    if (event_identity(event, &identity)) {
+        (void)snprintf(record->producer, sizeof record->producer, "%s", identity.producer);
+        record->epoch = identity.epoch;
+        record->sequence = identity.sequence;
+        message_mark(record, SensorEventRecord, producer);
+        message_mark(record, SensorEventRecord, epoch);
+        message_mark(record, SensorEventRecord, sequence);
+    }
+    (void)delivery_put(ingest->delivery, &message); /* what it cannot write, it logs */
+}
+
+/* --- one event --- */
+
+/* Whether it is about this city and has all that a record needs. */
+static bool is_acceptable(const Ingest *ingest, const Message *event, size_t *ret_intersection,
+                          Wall *ret_timestamp, Refusal *ret_refusal, Problem *problem) {
+    const char *sensor = event_sensor_id(event), *id = event_intersection(event);
+    size_t intersection = city_find_intersection(service_city(ingest->service), id);
+    Wall timestamp;
+    if (intersection == CITY_NO_INDEX) {
+        *ret_refusal = REFUSAL_UNKNOWN_INTERSECTION;
+        (void)problem_set(
+            problem, 0,
+            "sensor %s: member \"interseccion\": expected an intersection of the city, got \"%s\"", sensor,
+            id);
+        return false;
+    }
+    if (!event_timestamp(event, &timestamp)) {
+        *ret_refusal = REFUSAL_MISSING_FIELD;
+        (void)problem_set(
+            problem, 0, "sensor %s: expected member \"timestamp_fin\" or \"timestamp\", got neither", sensor);
+        return false;
+    }
+    *ret_intersection = intersection;
+    *ret_timestamp = timestamp;
+    return true;
+}
+
+static void take_event(Ingest *ingest, SensorKind kind, const Message *event, DedupVerdict verdict,
+                       size_t intersection, Wall timestamp, const LinkFrame *frame) {
+    bool is_newest = verdict == DEDUP_NEW || verdict == DEDUP_GAP;
+    metric_add(is_newest ? ingest->taken[kind] : ingest->late[kind], 1);
+    metric_set(ingest->last_event, (double)service_wall(ingest->service).usec / (double)USEC_PER_SEC);
+    rate_count(&ingest->rates[kind], service_now(ingest->service));
+    put_event_record(ingest, kind, event, timestamp, frame);
+    if (is_newest) /* a late one says how things were, not how they are */
+        decide(ingest, kind, intersection, event);
+}
+
+static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
+    Ingest *ingest = userdata;
+    Message event;
+    Refusal refusal;
+    Problem problem = {{0}};
+    SensorKind kind;
+    size_t intersection;
+    Wall timestamp;
+
+    int r = message_decode(ingest->decoder, MESSAGE_FAMILY_EVENT, frame->data, frame->size, &event, &refusal,
+                           &problem);
+    if (r < 0 && r != -EBADMSG)
+        return r;
+    if (r < 0 || !event_kind(event.tag, &kind)) {
+        link_refuse(link, frame, refusal, &problem);
+        return 0;
+    }
+    DedupVerdict verdict = judge(ingest, &event); /* before anything else: a refused number was not lost */
+    if (verdict == DEDUP_REPEAT) {
+        metric_add(ingest->repeated[kind], 1);
+        return 0;
+    }
+    if (!is_acceptable(ingest, &event, &intersection, &timestamp, &refusal, &problem)) {
+        link_refuse(link, frame, refusal, &problem);
+        return 0;
+    }
+    take_event(ingest, kind, &event, verdict, intersection, timestamp, frame);
+    return 0;
+}
+
+/* --- the module --- */
+
+static void ingest_count(Ingest *ingest) {
+    Metrics *metrics = service_metrics(ingest->service);
+    static const char help[] = "Events from the broker, by what became of them.";
+    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
+        char labels[64];
+        const char *word = sensor_kind_words[kind];
+        (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"taken\"", word);
+        ingest->taken[kind] = metrics_counter(metrics, "traffic_events_total", help, labels);
+        (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"repeated\"", word);
+        ingest->repeated[kind] = metrics_counter(metrics, "traffic_events_total", help, labels);
+        (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"late\"", word);
+        ingest->late[kind] = metrics_counter(metrics, "traffic_events_total", help, labels);
+    }
+    ingest->missing = metrics_counter(metrics, "traffic_events_missing_total",
+                                      "Numbers that were skipped in producers' sequences.", "");
+    ingest->last_event = metrics_gauge(metrics, "traffic_last_event_timestamp_seconds",
+                                       "When the last event arrived, Unix time.", "");
+}
+
+int ingest_new(Service *service, Delivery *delivery, Decisions *decisions, Ingest **ret, Problem *problem) {
+    static const LinkHandlers handlers = {.on_frame = on_event_frame};
+    const Settings *settings = service_settings(service);
+    scoped(ingest_freep) Ingest *ingest = calloc(1, sizeof *ingest);
+    if (!ingest)
+        return -ENOMEM;
+    *ingest = (Ingest){
+        .service = service,
+        .delivery = delivery,
+        .decisions = decisions,
+        .producers = calloc(DEDUP_BUCKETS * DEDUP_BUCKET_PRODUCERS, sizeof *ingest->producers),
+        .interval_usec = {[SENSOR_CAMERA] = usec_from_sec(settings->camera_interval_sec),
+                          [SENSOR_INDUCTIVE] = usec_from_sec(settings->inductive_interval_sec),
+                          [SENSOR_GPS] = usec_from_sec(settings->gps_interval_sec)},
+        .gap_limit = {.burst = 5, .per_usec = 60 * USEC_PER_SEC},
+    };
+    if (!ingest->producers)
+        return -ENOMEM;
+    dedup_init(&ingest->dedup, ingest->producers, DEDUP_BUCKETS);
+    ingest_count(ingest);
+    int r = decoder_new(&ingest->decoder);
+    if (r >= 0)
+        r = link_connect(service, ENDPOINT_BROKER, &handlers, ingest, &ingest->broker, problem);
+    if (r < 0)
+        return r;
+    *ret = take(ingest);
+    return 0;
+}
+
+Ingest *ingest_free(Ingest *ingest) {
+    if (!ingest)
+        return NULL;
+    link_free(ingest->broker);
+    decoder_free(ingest->decoder);
+    free(ingest->producers);
+    free(ingest);
+    return NULL;
+}
+
+void ingest_pause(Ingest *ingest, bool is_paused) {
+    link_pause(ingest->broker, is_paused);
+}
+
+double ingest_events_per_sec(const Ingest *ingest, SensorKind kind) {
+    return rate_per_sec(&ingest->rates[kind], service_now(ingest->service));
+}

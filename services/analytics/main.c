@@ -1,0 +1,5 @@
+#include "analytics.h"
+
+int main(int argc, char **argv) {
+    return service_main(&analytics_spec, argc, argv);
+}

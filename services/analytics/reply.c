@@ -1,0 +1,32 @@
+#include "reply.h"
+
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void say(Reply *reply, ReplyStatus status, const char *format, va_list arguments) {
+    reply->status = status;
+    message_mark(reply, Reply, status);
+    (void)vsnprintf(reply->message, sizeof reply->message, format, arguments);
+    /* What did not fit may have been cut in the middle of a character. */
+    reply->message[utf8_valid_size(reply->message, strlen(reply->message))] = '\0';
+    message_mark(reply, Reply, message);
+}
+
+void reply_ok(Reply *reply, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(reply, REPLY_OK, format, arguments);
+    va_end(arguments);
+}
+
+void reply_error(Reply *reply, ReplyCause cause, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    say(reply, REPLY_ERROR, format, arguments);
+    va_end(arguments);
+    reply->cause = cause;
+    message_mark(reply, Reply, cause);
+}

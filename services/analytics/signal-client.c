@@ -1,0 +1,166 @@
+#include "signal-client.h"
+
+#include "shell/journal.h"
+#include "shell/link.h"
+#include "wire/timestamp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct SignalClient {
+    Service *service;
+    SignalReportFn on_report;
+    void *userdata;
+    Link *commands, *reports;
+    Decoder *decoder;
+    uint64_t n_requests;
+    JournalLimit away_limit, refused_limit;
+    Metric *sent, *away, *accepted, *refused;
+};
+
+/* --- requests --- */
+
+static void make_command(SignalClient *client, const LightRequest *request, SignalCommand *command) {
+    const CityIntersection *place = &service_city(client->service)->intersections[request->intersection];
+    Wall wall = service_wall(client->service);
+
+    (void)snprintf(command->intersection, sizeof command->intersection, "%s", place->id);
+    message_mark(command, SignalCommand, intersection);
+    command->new_state = request->direction == DIRECTION_NS ? COLOUR_GREEN : COLOUR_RED;
+    message_mark(command, SignalCommand, new_state);
+    if (!request->for_any) {
+        command->direction = request->direction;
+        message_mark(command, SignalCommand, direction);
+    }
+    command->action = request->action;
+    message_mark(command, SignalCommand, action);
+    (void)snprintf(command->reason, sizeof command->reason, "%s", request->reason);
+    message_mark(command, SignalCommand, reason);
+    command->duration_sec = request->duration_sec;
+    message_mark(command, SignalCommand, duration_sec);
+    command->created_at_sec = (double)wall.usec / (double)USEC_PER_SEC;
+    message_mark(command, SignalCommand, created_at_sec);
+    (void)snprintf(command->timestamp, sizeof command->timestamp, "%s", timestamp_format(wall).text);
+    message_mark(command, SignalCommand, timestamp);
+    (void)snprintf(command->command_id, sizeof command->command_id, "analytics-%" PRId64 "-%" PRIu64,
+                   service_epoch(client->service), ++client->n_requests);
+    message_mark(command, SignalCommand, command_id);
+}
+
+int signal_client_request(SignalClient *client, const LightRequest *request) {
+    char frame[2048];
+    Message message = {.tag = MESSAGE_SIGNAL_COMMAND};
+    Problem problem = {{0}};
+    uint64_t held_back;
+
+    make_command(client, request, &message.SIGNAL_COMMAND);
+    int size = message_encode(&message, frame, sizeof frame, &problem);
+    if (size < 0) {
+        journal_note(LOG_ERR, "A request to the lights could not be written: %s", problem.text);
+        return -EINVAL;
+    }
+    int r = link_send(client->commands, frame, (size_t)size);
+    if (r < 0) {
+        metric_add(client->away, 1);
+        if (journal_limit_pass(&client->away_limit, service_now(client->service), &held_back))
+            journal_note(LOG_WARNING,
+                         "The signal service takes no request (%s for %s): is traffic-signal running?",
+                         signal_action_words[request->action], message.SIGNAL_COMMAND.intersection);
+        return -EAGAIN;
+    }
+    metric_add(client->sent, 1);
+    return 0;
+}
+
+/* --- reports --- */
+
+static void note_refused_request(SignalClient *client, const SignalReport *report) {
+    uint64_t held_back;
+    metric_add(client->refused, 1);
+    if (journal_limit_pass(&client->refused_limit, service_now(client->service), &held_back))
+        journal_note(LOG_INFO, "The signal service refused a request for %s: %s", report->intersection,
+                     message_has(report, SignalReport, reason) ? report->reason : "it did not say why");
+}
+
+static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
+    SignalClient *client = userdata;
+    Message message;
+    Refusal refusal;
+    Problem problem = {{0}};
+    int r = message_decode(client->decoder, MESSAGE_FAMILY_REPORT, frame->data, frame->size, &message,
+                           &refusal, &problem);
+    if (r == -EBADMSG) {
+        link_refuse(link, frame, refusal, &problem);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+
+    const SignalReport *report = &message.SIGNAL_REPORT;
+    size_t intersection = city_find_intersection(service_city(client->service), report->intersection);
+    if (intersection == CITY_NO_INDEX) {
+        problem_set(&problem, 0, "member \"interseccion\": expected an intersection of the city, got \"%s\"",
+                    report->intersection);
+        link_refuse(link, frame, REFUSAL_UNKNOWN_INTERSECTION, &problem);
+        return 0;
+    }
+    if (report->kind == REPORT_ACCEPTED)
+        metric_add(client->accepted, 1);
+    else if (report->kind == REPORT_REFUSED)
+        note_refused_request(client, report);
+    client->on_report(intersection, report, client->userdata);
+    return 0;
+}
+
+/* --- the module --- */
+
+int signal_client_new(Service *service, SignalReportFn on_report, void *userdata, SignalClient **ret,
+                      Problem *problem) {
+    static const LinkHandlers command_handlers = {0}, report_handlers = {.on_frame = on_report_frame};
+    Metrics *metrics = service_metrics(service);
+    scoped(signal_client_freep) SignalClient *client = calloc(1, sizeof *client);
+    if (!client)
+        return -ENOMEM;
+    *client = (SignalClient){
+        .service = service,
+        .on_report = on_report,
+        .userdata = userdata,
+        .away_limit = {.burst = 1, .per_usec = 60 * USEC_PER_SEC},
+        .refused_limit = {.burst = 5, .per_usec = 60 * USEC_PER_SEC},
+        .sent = metrics_counter(metrics, "traffic_signal_requests_total", "Requests to the lights.",
+                                "outcome=\"sent\""),
+        .away = metrics_counter(metrics, "traffic_signal_requests_total", "Requests to the lights.",
+                                "outcome=\"away\""),
+        .accepted = metrics_counter(metrics, "traffic_signal_requests_total", "Requests to the lights.",
+                                    "outcome=\"accepted\""),
+        .refused = metrics_counter(metrics, "traffic_signal_requests_total", "Requests to the lights.",
+                                   "outcome=\"refused\""),
+    };
+    int r = decoder_new(&client->decoder);
+    if (r >= 0)
+        r = link_connect(service, ENDPOINT_SIGNAL_COMMANDS, &command_handlers, client, &client->commands,
+                         problem);
+    if (r >= 0)
+        r = link_connect(service, ENDPOINT_SIGNAL_REPORTS, &report_handlers, client, &client->reports,
+                         problem);
+    if (r < 0)
+        return r;
+    *ret = take(client);
+    return 0;
+}
+
+SignalClient *signal_client_free(SignalClient *client) {
+    if (!client)
+        return NULL;
+    link_free(client->commands);
+    link_free(client->reports);
+    decoder_free(client->decoder);
+    free(client);
+    return NULL;
+}
+
+void signal_client_pause(SignalClient *client, bool is_paused) {
+    link_pause(client->reports, is_paused);
+}

@@ -1,0 +1,39 @@
+/* The other side of the signal service: requests go out, what the lights show comes back. Decides nothing:
+ * what is asked for and why is decisions.c's and the operator's matter.
+ *
+ * A request is for now. When the signal service is away it is refused here instead of waiting in a queue,
+ * because a green asked for a minute ago is no longer wanted. */
+#pragma once
+
+#include "base/problem.h"
+#include "base/vocabulary.h"
+#include "shell/service.h"
+#include "wire/messages.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct SignalClient SignalClient;
+
+/* The lights of an intersection (an index into the city) as reported. `report` is valid during the call. */
+typedef void (*SignalReportFn)(size_t intersection, const SignalReport *report, void *userdata);
+
+int signal_client_new(Service *service, SignalReportFn on_report, void *userdata, SignalClient **ret,
+                      Problem *problem);
+SignalClient *signal_client_free(SignalClient *client);
+DEFINE_FREEP(SignalClient, signal_client_free)
+
+typedef struct LightRequest {
+    size_t intersection;
+    SignalAction action;
+    Direction direction; /* that is to be, or to stay, green... */
+    bool for_any; /* ... EXTEND: whichever is green; `direction` is then for a peer that knows no such word */
+    double duration_sec; /* 0: as long as the signal service's settings say */
+    const char *reason;
+} LightRequest;
+
+/* 0: handed to the signal service, which alone decides. -EAGAIN: it is away, nothing was asked. */
+int signal_client_request(SignalClient *client, const LightRequest *request);
+
+/* Nothing is read from the signal service while paused; it waits. */
+void signal_client_pause(SignalClient *client, bool is_paused);

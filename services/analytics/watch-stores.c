@@ -1,0 +1,273 @@
+#include "watch-stores.h"
+
+#include "shell/journal.h"
+#include "shell/link.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-id128.h>
+
+enum {
+    OWN_TIMER_LATE_USEC = 5 * 1000 * 1000
+}; /* above it the service is not at work, whatever else it does */
+
+typedef struct Watched {
+    WatchStores *watch;
+    StoreRole role;
+    Link *link;
+    bool is_heard;
+    Heartbeat last; /* valid when heard */
+    Metric *alive, *deaths;
+} Watched;
+
+struct WatchStores {
+    Service *service;
+    StoreLivingFn on_living;
+    void *userdata;
+    Failover failover;
+    Watched stores[STORE_ROLE_COUNT];
+    Decoder *decoder;
+    Timer *timer;
+    char boot_id[SD_ID128_STRING_MAX];
+    int64_t n_beats;
+    Metric *stalls;
+};
+
+static const struct {
+    const char *machine, *store; /* as operators of the first implementation know them */
+} names[STORE_ROLE_COUNT] = {
+    [STORE_ROLE_PRIMARY] = {"PC3", "primary DB on PC3"},
+    [STORE_ROLE_REPLICA] = {"The replica store on PC2", "replica DB on PC2"},
+};
+
+static StoreRole other_role(StoreRole role) {
+    return role == STORE_ROLE_PRIMARY ? STORE_ROLE_REPLICA : STORE_ROLE_PRIMARY;
+}
+
+/* --- what an operator reads --- */
+
+static void tell_death(const WatchStores *watch, const FailoverChange *change) {
+    StoreRole other = other_role(change->role);
+    bool is_other_living = failover_is_living(&watch->failover, other);
+    const char *why = change->cannot_commit ? "it beats but cannot commit" : "no heartbeat";
+    double after_sec = (double)change->silence_usec / (double)USEC_PER_SEC;
+    JournalField fields[2];
+    (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
+    (void)snprintf(fields[1], sizeof fields[1], "DETECTION_US=%" PRIu64, change->silence_usec);
+    if (!is_other_living)
+        journal_event(JOURNAL_FAILOVER, fields, 2,
+                      "[FAILOVER] %s is down, and so is the %s: nobody answers queries from a database (%s; "
+                      "detected after %.3f s).",
+                      names[change->role].machine, names[other].store, why, after_sec);
+    else if (change->role == STORE_ROLE_PRIMARY)
+        journal_event(JOURNAL_FAILOVER, fields, 2,
+                      "[FAILOVER] PC3 is down. Using replica DB on PC2. (%s; detected after %.3f s)", why,
+                      after_sec);
+    else
+        journal_event(JOURNAL_FAILOVER, fields, 2,
+                      "[FAILOVER] %s is down. Still using %s. (%s; detected after %.3f s)",
+                      names[change->role].machine, names[other].store, why, after_sec);
+}
+
+static void tell_return(const FailoverChange *change) {
+    JournalField fields[2];
+    (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
+    (void)snprintf(fields[1], sizeof fields[1], "ABSENCE_US=%" PRIu64, change->absence_usec);
+    journal_event(JOURNAL_RECOVERY, fields, 2, "[RECOVERY] %s is back after %.1f s.%s",
+                  names[change->role].machine, (double)change->absence_usec / (double)USEC_PER_SEC,
+                  change->role == STORE_ROLE_PRIMARY ? " Using primary DB on PC3." : "");
+}
+
+static void follow(WatchStores *watch, const FailoverChange *change) {
+    if (!change->has_changed || (change->before != STORE_DEAD && change->after != STORE_DEAD))
+        return; /* suspicion and its end are no operator's matter */
+    bool is_living = change->after != STORE_DEAD;
+    Watched *store = &watch->stores[change->role];
+    metric_set(store->alive, is_living);
+    if (is_living) {
+        tell_return(change);
+    } else {
+        metric_add(store->deaths, 1);
+        tell_death(watch, change);
+    }
+    watch->on_living(change->role, is_living, watch->userdata);
+}
+
+/* --- beats --- */
+
+static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
+    Watched *store = userdata;
+    WatchStores *watch = store->watch;
+    Message message;
+    Refusal refusal;
+    Problem problem = {{0}};
+    int r = message_decode(watch->decoder, MESSAGE_FAMILY_HEARTBEAT, frame->data, frame->size, &message,
+                           &refusal, &problem);
+    if (r == -EBADMSG) {
+        link_refuse(link, frame, refusal, &problem);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    store->last = message.HEARTBEAT;
+    store->is_heard = true;
+    bool can_commit = !message_has(&store->last, Heartbeat, can_commit) || store->last.can_commit;
+    FailoverChange change =
+        failover_beat(&watch->failover, store->role, can_commit, service_now(watch->service));
+    follow(watch, &change);
+    return 0;
+}
+
+static void send_beat(WatchStores *watch, const Watched *store) {
+    char frame[512];
+    Message message = {.tag = MESSAGE_HEARTBEAT};
+    Heartbeat *beat = &message.HEARTBEAT;
+    (void)snprintf(beat->role, sizeof beat->role, "analytics");
+    message_mark(beat, Heartbeat, role);
+    (void)snprintf(beat->boot_id, sizeof beat->boot_id, "%s", watch->boot_id);
+    message_mark(beat, Heartbeat, boot_id);
+    beat->epoch = service_epoch(watch->service);
+    message_mark(beat, Heartbeat, epoch);
+    beat->sequence = watch->n_beats;
+    message_mark(beat, Heartbeat, sequence);
+    int size = message_encode(&message, frame, sizeof frame, NULL);
+    if (size > 0)
+        (void)link_send(store->link, frame,
+                        (size_t)size); /* a store that is away misses it: that is what it is for */
+}
+
+static int on_timer(Timer *timer, Mono now, void *userdata) {
+    WatchStores *watch = userdata;
+    uint64_t n_stalls_before = watch->failover.n_own_stalls;
+    FailoverChanges changes = failover_tick(&watch->failover, now);
+    metric_add(watch->stalls, watch->failover.n_own_stalls - n_stalls_before);
+    watch->n_beats++;
+    for (int role = 0; role < STORE_ROLE_COUNT; role++) {
+        follow(watch, &changes.of[role]);
+        send_beat(watch, &watch->stores[role]);
+    }
+    timer_set(timer, mono_after(now, watch->failover.times.beat_usec));
+    return 0;
+}
+
+/* Without its own timer nobody would notice that a store died. */
+static bool is_timer_heard(void *userdata, Mono now, Problem *problem) {
+    const WatchStores *watch = userdata;
+    uint64_t silence_usec = mono_between(watch->failover.last_tick, now);
+    if (silence_usec <= OWN_TIMER_LATE_USEC + watch->failover.times.beat_usec)
+        return true;
+    (void)problem_set(problem, 0, "the heartbeat timer was not heard for %.1f s",
+                      (double)silence_usec / (double)USEC_PER_SEC);
+    return false;
+}
+
+/* --- the module --- */
+
+static int watched_open(WatchStores *watch, StoreRole role, Problem *problem) {
+    static const EndpointId endpoint[] = {
+        [STORE_ROLE_PRIMARY] = ENDPOINT_HEARTBEAT_PRIMARY, [STORE_ROLE_REPLICA] = ENDPOINT_HEARTBEAT_REPLICA};
+    static const LinkHandlers handlers = {.on_frame = on_beat};
+    Metrics *metrics = service_metrics(watch->service);
+    Watched *store = &watch->stores[role];
+    char labels[32];
+    (void)snprintf(labels, sizeof labels, "store=\"%s\"", store_role_words[role]);
+    *store = (Watched){
+        .watch = watch,
+        .role = role,
+        .alive = metrics_gauge(metrics, "traffic_store_alive", "1 while the store lives.", labels),
+        .deaths = metrics_counter(metrics, "traffic_store_deaths_total", "Times that a store was found dead.",
+                                  labels),
+    };
+    metric_set(store->alive, 1);
+    return link_connect(watch->service, endpoint[role], &handlers, store, &store->link, problem);
+}
+
+static FailoverTimes times_of(const Settings *settings) {
+    return (FailoverTimes){
+        .beat_usec = usec_from_sec(settings->failover_beat_sec),
+        .suspect_usec = usec_from_sec(settings->failover_suspect_sec),
+        .dead_usec = usec_from_sec(settings->failover_dead_sec),
+        .return_beats = (unsigned)settings->failover_return_beats,
+        .dwell_usec = usec_from_sec(settings->failover_dwell_sec),
+    };
+}
+
+static int read_boot_id(WatchStores *watch) {
+    sd_id128_t boot_id;
+    int r = sd_id128_get_boot(&boot_id);
+    if (r >= 0)
+        (void)sd_id128_to_string(boot_id, watch->boot_id);
+    return r;
+}
+
+int watch_stores_new(Service *service, StoreLivingFn on_living, void *userdata, WatchStores **ret,
+                     Problem *problem) {
+    scoped(watch_stores_freep) WatchStores *watch = calloc(1, sizeof *watch);
+    if (!watch)
+        return -ENOMEM;
+    watch->service = service;
+    watch->on_living = on_living;
+    watch->userdata = userdata;
+    watch->stalls =
+        metrics_counter(service_metrics(service), "traffic_own_stalls_total",
+                        "Times that the heartbeat timer was late and deadlines of stores began anew.", "");
+    const FailoverTimes times = times_of(service_settings(service));
+    failover_init(&watch->failover, &times, service_now(service));
+
+    int r = read_boot_id(watch);
+    if (r >= 0)
+        r = decoder_new(&watch->decoder);
+    for (int role = 0; r >= 0 && role < STORE_ROLE_COUNT; role++)
+        r = watched_open(watch, (StoreRole)role, problem);
+    if (r >= 0)
+        r = timer_new(service, on_timer, watch, &watch->timer);
+    if (r >= 0)
+        r = health_add(service_health(service), "heartbeat timer", is_timer_heard, watch);
+    if (r < 0)
+        return r;
+    timer_set(watch->timer, mono_after(service_now(service), times.beat_usec));
+    *ret = take(watch);
+    return 0;
+}
+
+WatchStores *watch_stores_free(WatchStores *watch) {
+    if (!watch)
+        return NULL;
+    timer_free(watch->timer);
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        link_free(watch->stores[role].link);
+    decoder_free(watch->decoder);
+    free(watch);
+    return NULL;
+}
+
+bool watch_stores_answering(const WatchStores *watch, StoreRole *ret_role) {
+    return failover_answering(&watch->failover, ret_role);
+}
+
+bool watch_stores_is_living(const WatchStores *watch, StoreRole role) {
+    return failover_is_living(&watch->failover, role);
+}
+
+StoreReport watch_stores_report(const WatchStores *watch, StoreRole role) {
+    const Watched *store = &watch->stores[role];
+    const StoreWatch *judged = &watch->failover.stores[role];
+    const Heartbeat *last = &store->last;
+    uint64_t silence_usec = mono_between(judged->last_heard, service_now(watch->service));
+    bool has_commit_age = store->is_heard && message_has(last, Heartbeat, commit_age_usec);
+    return (StoreReport){
+        .state = judged->state,
+        .is_heard = store->is_heard,
+        .can_commit = judged->can_commit,
+        .silence_usec = silence_usec,
+        .has_commit_age = has_commit_age,
+        .commit_age_usec = has_commit_age ? (uint64_t)last->commit_age_usec + silence_usec : 0,
+        .has_rows_waiting = store->is_heard && message_has(last, Heartbeat, rows_waiting),
+        .rows_waiting = last->rows_waiting,
+        .has_disk_free = store->is_heard && message_has(last, Heartbeat, disk_free_bytes),
+        .disk_free_bytes = last->disk_free_bytes,
+    };
+}
