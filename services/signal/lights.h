@@ -1,0 +1,55 @@
+/* Every intersection's plan, which of them is due next, and in whose words each change happened. Knows neither links nor the journal:
+ * it says what changed to whoever made it.
+ *
+ * One heap of deadlines serves all intersections, so ten thousand cost one timer and a few comparisons per change. */
+#pragma once
+
+#include "base/macro.h"
+#include "base/problem.h"
+#include "base/time.h"
+#include "core/signal-plan.h"
+#include "settings/settings.h"
+
+#include <stddef.h>
+
+#define LIGHTS_REASON_MAX_BYTES 255 /* as on the wire */
+
+typedef struct CityLights CityLights;
+
+/* What an intersection shows, and the story of its last change. */
+typedef struct LightsView {
+    Lights lights;
+    Lights last_green; /* what was shown during the green before: red and red before the first */
+    SignalCause cause; /* of the last change... */
+    const char
+        *reason; /* ... in words: the request's own when it gave some; borrowed until the next change */
+    uint64_t green_usec; /* planned length of the last green that began */
+    Mono changed_at;     /* the last change, or the start */
+    Mono next_change_at; /* unless a request comes first; never when latched */
+    SignalMode mode;
+    InterlockViolation violation; /* why it is latched */
+} LightsView;
+
+/* Called for every change of what an intersection shows. */
+typedef void (*LightsChangedFn)(size_t intersection, const LightsView *view, void *userdata);
+
+/* -EINVAL: the settings leave the interlock's times no room, or go below its floors. All lights start in all-red. */
+int lights_new(const Settings *settings, size_t n_intersections, Mono now, LightsChangedFn on_change,
+               void *userdata, CityLights **ret, Problem *problem);
+CityLights *lights_free(CityLights *lights);
+DEFINE_FREEP(CityLights, lights_free)
+
+/* When lights_step() is next due. */
+Mono lights_deadline(const CityLights *lights);
+
+/* Lets what is due happen, at most `budget` intersections at a time, so that a large city's common change does not hold up the loop. */
+void lights_step(CityLights *lights, Mono now, size_t budget);
+
+/* A request in the words of `reason` (may be NULL or ""). */
+SignalAnswer lights_request(CityLights *lights, size_t intersection, const SignalRequest *request,
+                            const char *reason, Mono now);
+
+LightsView lights_view(const CityLights *lights, size_t intersection);
+
+/* How many intersections are in `mode` now. */
+size_t lights_count(const CityLights *lights, SignalMode mode);

@@ -1,0 +1,289 @@
+/* Sending reports when the link has room, and choosing what to give up when it has none. */
+#include "reports.h"
+
+#include "shell/journal.h"
+#include "shell/link.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OUTCOMES_KEPT = 256, REPORT_BYTES = 2048 };
+
+typedef enum Due { DUE_NOTHING, DUE_STATE, DUE_CHANGE } Due;
+
+struct Reports {
+    Service *service;
+    const CityLights *lights;
+    Link *link;
+    bool is_full; /* the last send said so; on_writable ends it */
+
+    Due *due; /* per intersection: what its subscriber does not know yet */
+    size_t n_intersections, n_due, cursor;
+
+    ReportedOutcome outcomes[OUTCOMES_KEPT]; /* a ring */
+    size_t first_outcome, n_outcomes;
+
+    char producer[64];
+    int64_t sequence;
+    JournalLimit loss_limit;
+    Metric *coalesced, *lost;
+};
+
+/* --- one report ------------------------------------------------------------------------------------------------------ */
+
+static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
+    uint64_t captured_usec = service_wall(reports->service).usec - ago_usec;
+    report->timestamp.usec = captured_usec;
+    message_mark(report, SignalReport, timestamp);
+    report->captured_usec = (int64_t)captured_usec;
+    message_mark(report, SignalReport, captured_usec);
+    (void)snprintf(report->producer, sizeof report->producer, "%s", reports->producer);
+    message_mark(report, SignalReport, producer);
+    report->epoch = service_epoch(reports->service);
+    message_mark(report, SignalReport, epoch);
+    report->sequence = reports->sequence + 1;
+    message_mark(report, SignalReport, sequence);
+}
+
+static void put_text(char *member, size_t size, const char *text) {
+    (void)snprintf(member, size, "%s", text);
+}
+
+static void put_lights(SignalReport *report, SignalReportKind kind, const char *intersection, Lights lights) {
+    report->kind = kind;
+    message_mark(report, SignalReport, kind);
+    put_text(report->intersection, sizeof report->intersection, intersection);
+    message_mark(report, SignalReport, intersection);
+    report->state_ns = lights.colour[DIRECTION_NS];
+    message_mark(report, SignalReport, state_ns);
+    report->state_ew = lights.colour[DIRECTION_EW];
+    message_mark(report, SignalReport, state_ew);
+}
+
+/* -EAGAIN when the link has no room. A report without a listener counts as sent: it is what nobody wanted to know. */
+static int send_report(Reports *reports, Message *message) {
+    char frame[REPORT_BYTES];
+    Problem problem = {{0}};
+    int size = message_encode(message, frame, sizeof frame, &problem);
+    if (size < 0) {
+        uint64_t held_back;
+        metric_add(reports->lost, 1);
+        if (journal_limit_pass(&reports->loss_limit, service_now(reports->service), &held_back))
+            journal_note(LOG_ERR, "a report could not be written: %s", problem.text);
+        return 0;
+    }
+    if (!link_has_subscriber(reports->link, frame))
+        return 0;
+    if (reports->is_full)
+        return -EAGAIN;
+    int r = link_send(reports->link, frame, (size_t)size);
+    if (r == -EAGAIN)
+        reports->is_full = true;
+    if (r == 0)
+        reports->sequence++;
+    return r;
+}
+
+static int send_state(Reports *reports, size_t i, Due due) {
+    Message message = {.tag = MESSAGE_SIGNAL_REPORT};
+    SignalReport *report = &message.SIGNAL_REPORT;
+    LightsView view = lights_view(reports->lights, i);
+    Mono now = service_now(reports->service);
+    Mono captured = due == DUE_CHANGE ? view.changed_at : now;
+
+    put_lights(report, due == DUE_CHANGE ? REPORT_CHANGE : REPORT_STATE,
+               service_city(reports->service)->intersections[i].id, view.lights);
+    put_text(report->reason, sizeof report->reason, view.reason);
+    message_mark(report, SignalReport, reason);
+    bool is_green = view.lights.colour[DIRECTION_NS] != view.lights.colour[DIRECTION_EW];
+    if (is_green) {
+        report->cycle_sec = (double)view.green_usec / (double)USEC_PER_SEC;
+        message_mark(report, SignalReport, cycle_sec);
+    }
+    if (!mono_is_never(view.next_change_at)) {
+        report->next_change_usec = (int64_t)mono_between(captured, view.next_change_at);
+        message_mark(report, SignalReport, next_change_usec);
+    }
+    stamp(reports, report, mono_between(captured, now));
+    return send_report(reports, &message);
+}
+
+static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
+    Message message = {.tag = MESSAGE_SIGNAL_REPORT};
+    SignalReport *report = &message.SIGNAL_REPORT;
+    bool is_known = outcome->intersection != CITY_NO_INDEX;
+    Lights unknown = {
+        {COLOUR_RED, COLOUR_RED}}; /* the wire wants colours for lights that do not exist, too */
+
+    put_lights(report, outcome->kind, outcome->named,
+               is_known ? lights_view(reports->lights, outcome->intersection).lights : unknown);
+    put_text(report->command_id, sizeof report->command_id, outcome->command_id);
+    message_mark(report, SignalReport, command_id);
+    if (outcome->reason[0]) {
+        put_text(report->reason, sizeof report->reason, outcome->reason);
+        message_mark(report, SignalReport, reason);
+    }
+    if (outcome->kind == REPORT_ACCEPTED) {
+        report->wait_usec = (int64_t)outcome->wait_usec;
+        message_mark(report, SignalReport, wait_usec);
+    }
+    stamp(reports, report, 0);
+    return send_report(reports, &message);
+}
+
+/* --- what waits -------------------------------------------------------------------------------------------------------- */
+
+static int send_waiting_outcomes(Reports *reports) {
+    while (reports->n_outcomes > 0) {
+        int r = send_outcome(reports, &reports->outcomes[reports->first_outcome]);
+        if (r < 0)
+            return r;
+        reports->first_outcome = (reports->first_outcome + 1) % OUTCOMES_KEPT;
+        reports->n_outcomes--;
+    }
+    return 0;
+}
+
+static int send_due(Reports *reports) {
+    while (reports->n_due > 0) {
+        size_t i = reports->cursor;
+        if (reports->due[i] != DUE_NOTHING) {
+            int r = send_state(reports, i, reports->due[i]);
+            if (r < 0)
+                return r;
+            reports->due[i] = DUE_NOTHING;
+            reports->n_due--;
+        }
+        reports->cursor = (i + 1) % reports->n_intersections;
+    }
+    return 0;
+}
+
+/* Everything that waits, as far as the link takes it. */
+static int flush(Reports *reports) {
+    int r = send_waiting_outcomes(reports);
+    if (r == 0)
+        r = send_due(reports);
+    return r == -EAGAIN ? 0 : r;
+}
+
+static void make_due(Reports *reports, size_t i, Due due) {
+    if (reports->due[i] == DUE_NOTHING)
+        reports->n_due++;
+    if (due > reports->due[i])
+        reports->due[i] = due;
+}
+
+static void note_loss(Reports *reports, const char *what) {
+    uint64_t held_back;
+    if (journal_limit_pass(&reports->loss_limit, service_now(reports->service), &held_back))
+        journal_note(
+            LOG_WARNING,
+            "link %s is full: %s (so far %.0f changes coalesced, %.0f outcomes lost); the lights go on",
+            link_name(reports->link), what, metric_value(reports->coalesced), metric_value(reports->lost));
+}
+
+void reports_changed(Reports *reports, size_t intersection) {
+    if (reports->due[intersection] == DUE_CHANGE) {
+        metric_add(reports->coalesced, 1);
+        note_loss(reports, "only the newest state of an intersection is kept");
+    }
+    make_due(reports, intersection, DUE_CHANGE);
+    if (send_state(reports, intersection, DUE_CHANGE) < 0)
+        return;
+    reports->due[intersection] = DUE_NOTHING;
+    reports->n_due--;
+}
+
+void reports_outcome(Reports *reports, const ReportedOutcome *outcome) {
+    if (reports->n_outcomes == 0 && send_outcome(reports, outcome) == 0)
+        return;
+    if (reports->n_outcomes == OUTCOMES_KEPT) {
+        metric_add(reports->lost, 1);
+        note_loss(reports, "the outcome of a request is given up");
+        return;
+    }
+    reports->outcomes[(reports->first_outcome + reports->n_outcomes) % OUTCOMES_KEPT] = *outcome;
+    reports->n_outcomes++;
+}
+
+uint64_t reports_coalesced(const Reports *reports) {
+    return (uint64_t)metric_value(reports->coalesced);
+}
+
+/* --- the link ---------------------------------------------------------------------------------------------------------- */
+
+static int on_frame(Link *link, const LinkFrame *frame, void *userdata) {
+    (void)userdata;
+    Problem problem;
+    problem_set(&problem, -EBADMSG, "expected nothing but subscriptions on this link, got %zu bytes",
+                frame->size);
+    link_refuse(link, frame, REFUSAL_UNKNOWN_TYPE, &problem);
+    return 0;
+}
+
+static void on_subscription(Link *link, const char *topic, size_t size, bool is_subscribed, void *userdata) {
+    (void)link, (void)topic, (void)size;
+    Reports *reports = userdata;
+    if (!is_subscribed)
+        return;
+    for (size_t i = 0; i < reports->n_intersections; i++)
+        make_due(reports, i, DUE_STATE);
+    if (flush(reports) < 0)
+        service_exit(reports->service, EXIT_FAILURE);
+}
+
+static int on_writable(Link *link, void *userdata) {
+    (void)link;
+    Reports *reports = userdata;
+    reports->is_full = false;
+    return flush(reports);
+}
+
+static const LinkHandlers handlers = {
+    .on_frame = on_frame,
+    .on_subscription = on_subscription,
+    .on_writable = on_writable,
+};
+
+static void name_producer(Reports *reports) {
+    char host[48] = "localhost";
+    (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(reports->producer, sizeof reports->producer, "signal@%s", host);
+}
+
+int reports_new(Service *service, const CityLights *lights, Reports **ret, Problem *problem) {
+    scoped(reports_freep) Reports *reports = calloc(1, sizeof *reports);
+    if (!reports)
+        return -ENOMEM;
+    reports->service = service;
+    reports->lights = lights;
+    reports->n_intersections = service_city(service)->n_intersections;
+    reports->loss_limit = (JournalLimit){.burst = 1, .per_usec = 60 * USEC_PER_SEC};
+    reports->coalesced = metrics_counter(service_metrics(service), "traffic_reports_coalesced_total",
+                                         "Light changes that no report told because the link was full.", "");
+    reports->lost = metrics_counter(service_metrics(service), "traffic_reports_lost_total",
+                                    "Reports given up because the link was full.", "");
+    name_producer(reports);
+    reports->due = calloc(reports->n_intersections, sizeof *reports->due);
+    if (!reports->due)
+        return -ENOMEM;
+    int r = link_bind(service, ENDPOINT_SIGNAL_REPORTS, &handlers, reports, &reports->link, problem);
+    if (r < 0)
+        return r;
+    *ret = take(reports);
+    return 0;
+}
+
+Reports *reports_free(Reports *reports) {
+    if (reports) {
+        link_free(reports->link);
+        free(reports->due);
+        free(reports);
+    }
+    return NULL;
+}

@@ -1,0 +1,35 @@
+/* The reports link: what the lights show and what became of each request, for whoever subscribes.
+ *
+ * The lights never wait for it. While it is full the newest state of each intersection is kept and older ones are given up (coalesced
+ * and counted: the lights did show them, the listener will not know); outcomes of requests wait in a short queue, and what does not
+ * fit is counted as lost. Nobody subscribed means that nothing is kept: a new subscriber is sent every intersection's state. */
+#pragma once
+
+#include "base/macro.h"
+#include "core/signal-plan.h"
+#include "lights.h"
+#include "shell/service.h"
+#include "wire/messages.h"
+
+typedef struct Reports Reports;
+
+/* `lights` is asked for what each intersection shows, whenever that can be sent. */
+int reports_new(Service *service, const CityLights *lights, Reports **ret, Problem *problem);
+Reports *reports_free(Reports *reports);
+DEFINE_FREEP(Reports, reports_free)
+
+/* The lights of an intersection changed. */
+void reports_changed(Reports *reports, size_t intersection);
+
+/* What became of a request that had a command_id. */
+typedef struct ReportedOutcome {
+    SignalReportKind kind; /* REPORT_ACCEPTED or REPORT_REFUSED */
+    size_t intersection;   /* CITY_NO_INDEX: unknown, and `named` is what the request said */
+    char named[32];
+    char command_id[64];
+    char reason[256];
+    uint64_t wait_usec; /* REPORT_ACCEPTED */
+} ReportedOutcome;
+void reports_outcome(Reports *reports, const ReportedOutcome *outcome);
+
+uint64_t reports_coalesced(const Reports *reports);
