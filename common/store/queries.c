@@ -5,7 +5,6 @@
 #include "store/query-job.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,28 +34,6 @@ void query_bind_text(QueryJob *job, int parameter, const char *text) {
 const char *query_column_text(const QueryJob *job, int column) {
     const char *text = (const char *)sqlite3_column_text(job->statement, column);
     return text ? text : "";
-}
-
-void query_write_string(FILE *out, const char *text) {
-    fputc('"', out);
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            fprintf(out, "\\%c", *at);
-        else if (*at < ' ')
-            fprintf(out, "\\u%04x", *at);
-        else
-            fputc(*at, out);
-    }
-    fputc('"', out);
-}
-
-void query_write_number(FILE *out, double value) {
-    if (!isfinite(value))
-        fputs("null", out);
-    else if (trunc(value) == value && fabs(value) < 1e15)
-        fprintf(out, "%.0f", value);
-    else
-        fprintf(out, "%.15g", value);
 }
 
 int query_begin(Reader *reader, const Query *query, const char *added_data, QueryJob **ret,

@@ -1,6 +1,7 @@
 /* Between the files that answer queries; nobody else includes it. */
 #pragma once
 
+#include "store/json-out.h"
 #include "store/queries.h"
 #include "wire/timestamp.h"
 
@@ -56,7 +57,3 @@ int query_db_error(QueryJob *job, Problem *problem);
 void query_bind_text(QueryJob *job, int parameter, const char *text);
 /* A column of the current row, "" for NULL. */
 const char *query_column_text(const QueryJob *job, int column);
-/* `text` quoted and escaped. */
-void query_write_string(FILE *out, const char *text);
-/* A number as JSON: integers without a fraction, and null for what is not finite. */
-void query_write_number(FILE *out, double value);

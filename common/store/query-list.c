@@ -140,7 +140,7 @@ static void write_bucket(QueryJob *job) {
         return;
     fprintf(job->out, "%s{\"from\":\"%s\",\"events\":%" PRId64 ",\"vehicles\":", job->n_written++ ? "," : "",
             bucket_start(job, job->bucket).text, job->n_events);
-    query_write_number(job->out, job->n_vehicles);
+    write_json_number(job->out, job->n_vehicles);
     fputc('}', job->out);
 }
 

@@ -79,7 +79,7 @@ static int write_single(QueryJob *job, ReadStatement statement, bool is_json, co
     else if (is_json)
         fputs(query_column_text(job, 0), job->out);
     else
-        query_write_string(job->out, query_column_text(job, 0));
+        write_json_string(job->out, query_column_text(job, 0));
     query_take_back(job);
     return r;
 }
@@ -114,7 +114,7 @@ static int write_recent_events(QueryJob *job, Problem *problem) {
 
 static void write_named_number(FILE *out, const char *name, double value) {
     fprintf(out, "\"%s\":", name);
-    query_write_number(out, value);
+    write_json_number(out, value);
     fputc(',', out);
 }
 
@@ -126,7 +126,7 @@ static int begin_intersection(QueryJob *job, Problem *problem) {
     if (r < 0)
         return r;
     fputs("{\"intersection\":", job->out);
-    query_write_string(job->out, job->query.intersection);
+    write_json_string(job->out, job->query.intersection);
     fputs(",\"current_readings\":{", job->out);
     write_named_number(job->out, "Q", readings.queue_vehicles);
     write_named_number(job->out, "Vp", readings.speed_kmh);
@@ -195,7 +195,7 @@ static int next_intersection(QueryJob *job, Problem *problem) {
 static void list_intersection(FILE *out, const char *id) {
     if (ftell(out) > 0)
         fputc(',', out);
-    query_write_string(out, id);
+    write_json_string(out, id);
 }
 
 static int place_intersection(QueryJob *job, Problem *problem) {
@@ -212,7 +212,7 @@ static int place_intersection(QueryJob *job, Problem *problem) {
             list_intersection(job->waves_out, job->intersection);
         } else if (state == TRAFFIC_CONGESTION) {
             fputs(job->n_written++ ? "," : "", job->out);
-            query_write_string(job->out, job->intersection);
+            write_json_string(job->out, job->intersection);
         }
     }
     query_take_back(job);

@@ -1,0 +1,60 @@
+/* The file of this store in the running service: opened at start, committed in groups, watched, opened again
+ * when the disk had an error. Decides when; how is common/store.
+ *
+ * A store that cannot commit stays alive: it says so, takes no further records and tries again. */
+#pragma once
+
+#include "base/macro.h"
+#include "base/problem.h"
+#include "base/vocabulary.h"
+#include "shell/service.h"
+#include "store/reader.h"
+#include "wire/messages.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Database Database;
+
+typedef struct DatabaseHandlers {
+    /* Commits fail, or work again: the flow of records stops or goes on. */
+    void (*on_flow)(bool can_commit, void *userdata);
+    /* The connections are about to be closed: what uses them must let go. */
+    void (*on_closing)(void *userdata);
+} DatabaseHandlers;
+
+/* Opens STATE_DIR/traffic.db, checked and migrated; a damaged one is moved aside first. -EINVAL: no state
+ * directory, or the file is from a newer program. */
+int database_new(Service *service, StoreRole role, const DatabaseHandlers *handlers, void *userdata,
+                 Database **ret, Problem *problem);
+/* Commits what waits. */
+Database *database_free(Database *database);
+DEFINE_FREEP(Database, database_free)
+
+/* Takes one record; see group_commit_add(). A negative errno other than -EINVAL and -ENOBUFS ends the
+ * process. */
+int database_add(Database *database, const char *frame, size_t size, const Message *record, Problem *problem);
+
+/* NULL while the file cannot be opened. Borrowed until on_closing. */
+Reader *database_reader(Database *database);
+
+/* The connection that writes, without an open transaction; NULL when there is none now. Borrowed until the
+ * loop's next turn. */
+sqlite3 *database_connection_at_rest(Database *database);
+
+/* Retention may delete what arrived up to here, in the count of committed_until. */
+void database_set_safe_until(Database *database, int64_t safe_until);
+
+typedef struct DatabaseState {
+    bool can_commit;
+    const char *trouble; /* "" when it can */
+    uint64_t commit_age_usec;
+    size_t rows_waiting;
+    uint64_t disk_free_bytes;
+    uint64_t committed_until;
+    int64_t file_bytes;
+} DatabaseState;
+
+DatabaseState database_state(const Database *database);
