@@ -186,9 +186,14 @@ static void decline(SignalService *signal, const SignalCommand *command, size_t 
     uint64_t held_back;
     signal->n_refused++;
     report_outcome(signal, command, REPORT_REFUSED, intersection, why, 0);
-    if (journal_limit_pass(&signal->declined, service_now(signal->service), &held_back))
-        journal_note(LOG_NOTICE, "[%s] a request was declined: %s (%" PRIu64 " more since the last entry)",
+    if (!journal_limit_pass(&signal->declined, service_now(signal->service), &held_back))
+        return;
+    if (held_back > 0)
+        journal_note(LOG_NOTICE,
+                     "[%s] a request was declined: %s (and %" PRIu64 " more since the last entry)",
                      command->intersection, why, held_back);
+    else
+        journal_note(LOG_NOTICE, "[%s] a request was declined: %s", command->intersection, why);
 }
 
 static void take_request(SignalService *signal, const SignalCommand *command, size_t intersection) {
