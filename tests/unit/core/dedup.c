@@ -78,6 +78,7 @@ static void the_window_ends_where_it_says(void **state) {
 
 static void a_number_does_not_inherit_the_mark_of_one_a_window_earlier(void **state) {
     assert_verdict(state, 1, 7, DEDUP_NEW);
+    assert_verdict(state, 1, 8, DEDUP_NEW);
     assert_verdict(state, 1, DEDUP_WINDOW_NUMBERS + 8, DEDUP_GAP);
     assert_verdict(state, 1, DEDUP_WINDOW_NUMBERS + 7, DEDUP_LATE);
 }
