@@ -195,9 +195,12 @@ static FailoverTimes times_of(const Settings *settings) {
     };
 }
 
-static int read_boot_id(WatchStores *watch) {
+/* Of the machine where it tells one (a sandbox may hide it), else of this process. */
+static int find_boot_id(WatchStores *watch) {
     sd_id128_t boot_id;
     int r = sd_id128_get_boot(&boot_id);
+    if (r < 0)
+        r = sd_id128_randomize(&boot_id);
     if (r >= 0)
         (void)sd_id128_to_string(boot_id, watch->boot_id);
     return r;
@@ -217,7 +220,7 @@ int watch_stores_new(Service *service, StoreLivingFn on_living, void *userdata, 
     const FailoverTimes times = times_of(service_settings(service));
     failover_init(&watch->failover, &times, service_now(service));
 
-    int r = read_boot_id(watch);
+    int r = find_boot_id(watch);
     if (r >= 0)
         r = decoder_new(&watch->decoder);
     for (int role = 0; r >= 0 && role < STORE_ROLE_COUNT; role++)
