@@ -1,0 +1,169 @@
+# shellcheck shell=bash
+# Backend: three machines as systemd-nspawn containers with real systemd. Everything above this file says "machine" and means
+# these functions; another backend offers the same ones:
+#
+#   backend_needs            host packages
+#   backend_check            why this host cannot run machines (one sentence), or nothing
+#   backend_prepare          the base image and the network
+#   machine_boot NAME        boots it (new when it never was) and waits until systemd is up
+#   machine_is_up NAME
+#   machine_exec NAME CMD... runs a command inside
+#   machine_put FILE NAME PATH   copies a file into it
+#   machine_kill NAME        the machine crashes
+#   machine_remove NAME      ends it and removes everything of it
+#   backend_remove           the network and what else is left
+#
+# A machine's root is an overlay on the shared base image. nspawn runs inside the lab's network namespace, but not through
+# `ip netns exec`, which remounts /sys and hides the cgroups from it.
+
+backend_needs=(systemd-container mmdebstrap iproute2 nftables util-linux bsdutils debian-archive-keyring)
+
+boot_timeout_sec=60
+
+backend_check() {
+    local what
+    what=$(ip netns add "$lab_netns-try" 2>&1) || {
+        echo "this host does not allow network namespaces (${what##*: })"
+        return
+    }
+    ip netns del "$lab_netns-try"
+    cgroup_mounts | grep -q . || {
+        echo "this host has no writable cgroup hierarchy in /sys/fs/cgroup"
+        return
+    }
+    local try
+    try=$(mktemp -d)
+    mkdir "$try/a" "$try/b"
+    what=$(mount --bind "$try/a" "$try/b" 2>&1) || {
+        rm -r "$try"
+        echo "this host does not allow mounts (${what##*: })"
+        return
+    }
+    umount "$try/b"
+    rm -r "$try"
+}
+
+backend_prepare() {
+    image_ensure
+    network_up
+}
+
+# The hierarchies in which a machine's systemd keeps its units.
+cgroup_mounts() {
+    local mount
+    for mount in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+        if [ -w "$mount/cgroup.procs" ]; then
+            echo "$mount"
+        fi
+    done
+}
+
+# Runs a command in cgroups of the machine's own. Machines that share one would find each other's services in it.
+in_machine_cgroup() {
+    local name=$1 mount
+    shift
+    if [ -d /run/systemd/system ]; then
+        exec systemd-run --quiet --scope --collect --unit="$lab_netns-$name" --property=Delegate=yes -- "$@"
+    fi
+    for mount in $(cgroup_mounts); do
+        mkdir -p "$mount/$lab_netns-$name"
+        echo $BASHPID >"$mount/$lab_netns-$name/cgroup.procs"
+    done
+    exec "$@"
+}
+
+machine_dir() {
+    echo "$lab_dir/$1"
+}
+
+machine_leader() {
+    local nspawn
+    nspawn=$(pid_of "$lab_dir/$1/nspawn.pid") || return 1
+    pgrep --parent "$nspawn" | head -n 1 | grep .
+}
+
+machine_is_up() {
+    machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null | grep -qE 'running|degraded'
+}
+
+# A fresh root on the base image, with the machine's own name, addresses and identity.
+machine_create() {
+    local name=$1 dir=$lab_dir/$1 other
+    mkdir -p "$dir"/{upper,work,root}
+    mount -t overlay overlay -o "lowerdir=$(image_dir),upperdir=$dir/upper,workdir=$dir/work" "$dir/root" ||
+        die "cannot mount an overlay on $dir; is it itself on an overlay? Set lab_dir to another file system"
+    local etc=$dir/root/etc
+    echo "$name" >"$etc/hostname"
+    tr -d - </proc/sys/kernel/random/uuid >"$etc/machine-id"
+    {
+        echo "127.0.0.1 localhost"
+        for other in "${machines[@]}"; do
+            echo "${machine_address[$other]} $other"
+        done
+    } >"$etc/hosts"
+    # Sorts before 80-container-host0.network, which would ask for an address.
+    printf '[Match]\nName=host0\n\n[Network]\nAddress=%s/24\n' "${machine_address[$name]}" \
+        >"$etc/systemd/network/10-host0.network"
+}
+
+machine_boot() {
+    local name=$1 dir=$lab_dir/$1
+    machine_is_up "$name" && return
+    mountpoint -q "$dir/root" || {
+        rm -rf "$dir"
+        machine_create "$name"
+    }
+    (
+        in_machine_cgroup "$name" setsid --fork nsenter --net="$lab_netns_file" -- \
+            "$lab_parts/keeper.sh" "$dir/" \
+            systemd-nspawn --quiet --boot --register=no --keep-unit --settings=no --link-journal=no \
+            --machine="$LAB-$name" --hostname="$name" --directory="$dir/root" \
+            --network-bridge=br0 --resolv-conf=off --timezone=off
+    ) </dev/null >/dev/null 2>&1
+    wait_for "$boot_timeout_sec" machine_is_up "$name" || {
+        tail -n 20 "$dir/console.log" >&2
+        die "$name did not boot within $boot_timeout_sec s; the end of its console is above"
+    }
+}
+
+machine_exec() {
+    local leader
+    leader=$(machine_leader "$1") || die "$1 is not running; start it with: lab up"
+    shift
+    nsenter --target "$leader" --mount --uts --ipc --net --pid -- /usr/bin/env -i \
+        HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        TERM="${TERM:-dumb}" USER=root "$@"
+}
+
+machine_put() {
+    install -D -m 644 "$1" "$lab_dir/$2/root$3"
+}
+
+machine_kill() {
+    local pid
+    if pid=$(pid_of "$lab_dir/$1/nspawn.pid"); then
+        kill -KILL "$pid"
+    fi
+}
+
+machine_remove() {
+    local name=$1 dir=$lab_dir/$1 mount
+    machine_leader "$name" >/dev/null && machine_exec "$name" systemctl poweroff --force 2>/dev/null
+    wait_for 10 machine_has_ended "$name" || machine_kill "$name"
+    wait_for 10 machine_has_ended "$name" || die "$name does not end"
+    ! mountpoint -q "$dir/root" || umount "$dir/root"
+    rm -rf "$dir"
+    for mount in $(cgroup_mounts); do
+        [ ! -d "$mount/$lab_netns-$name" ] ||
+            find "$mount/$lab_netns-$name" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    done
+}
+
+machine_has_ended() {
+    ! pid_of "$lab_dir/$1/nspawn.pid" >/dev/null
+}
+
+backend_remove() {
+    network_down
+    rmdir "$lab_dir" 2>/dev/null || true
+}

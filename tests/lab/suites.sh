@@ -1,0 +1,4 @@
+# shellcheck shell=bash
+verb_test() {
+    die "no suites yet"
+}

@@ -1,0 +1,187 @@
+# shellcheck shell=bash
+# `lab up`: from a checkout to a city that runs. Every step looks first and does only what is missing, so a second `up` is
+# quick, and one with other options changes just those.
+
+up_city= up_input=traffic up_speed=1 up_mode=standard up_build=yes up_local=no
+
+city_timeout_sec=60
+
+up_options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --city | --input | --speed | --mode)
+            [ $# -ge 2 ] || usage_error "$1 wants a value; see: lab help"
+            local option=$1
+            shift
+            ;;
+        esac
+        case ${option:-$1} in
+        --city) up_city=$1 ;;
+        --input) up_input=$1 ;;
+        --speed) up_speed=$1 ;;
+        --mode) up_mode=$1 ;;
+        --no-build) up_build=no ;;
+        --local) up_local=yes ;;
+        *) usage_error "'$1' is not an option of up; see: lab help" ;;
+        esac
+        option=
+        shift
+    done
+    [ -z "$up_city" ] || [ -r "$up_city" ] || usage_error "--city $up_city: there is no such file"
+    case $up_input in
+    traffic | random) ;;
+    *) [ -r "$up_input" ] || usage_error "--input $up_input: expected traffic, random or a readable recording" ;;
+    esac
+    [ "$up_speed" != max ] || up_speed=0
+    [[ $up_speed =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--speed $up_speed: expected a number (1 is real time) or max"
+    case $up_mode in
+    standard | threaded) ;;
+    *) usage_error "--mode $up_mode: expected standard or threaded" ;;
+    esac
+}
+
+# The lab's own settings; up_settings CITY RECORDING, the two files as the machines see them.
+up_settings() {
+    local city=$1 recording=$2
+    echo "# Written by: lab up"
+    if [ $up_local = no ]; then
+        printf '[network]\npc1 = pc1\npc2 = pc2\npc3 = pc3\n'
+    fi
+    if [ -n "$city" ]; then
+        printf '[city]\nfile = %s\n' "$city"
+    fi
+    printf '[sensor]\nspeed = %s\n' "$up_speed"
+    if [ "$up_input" = random ]; then
+        printf 'source = random\n'
+    else
+        printf 'source = replay\n'
+    fi
+    if [ -n "$recording" ]; then
+        printf 'recording = %s\n' "$recording"
+    fi
+    printf '[broker]\nmode = %s\n' "$up_mode"
+}
+
+# Gives a machine its settings; succeeds when they differ from those it had.
+up_configure() {
+    local name=$1 city= recording= new old=$lab_dir/$1/settings
+    new=$(mktemp)
+    if [ -n "$up_city" ]; then
+        city=/etc/traffic/city.json
+        machine_put "$up_city" "$name" $city
+    fi
+    case $up_input in
+    traffic | random) ;;
+    *)
+        recording=/etc/traffic/recordings/${up_input##*/}
+        machine_put "$up_input" "$name" "$recording"
+        ;;
+    esac
+    up_settings "$city" "$recording" >"$new"
+    machine_put "$new" "$name" /etc/traffic/traffic.conf.d/50-lab.conf
+    # The files' contents matter as much as their names.
+    sha256sum "$new" ${up_city:+"$up_city"} ${recording:+"$up_input"} | cut -d ' ' -f 1 >"$new.sum"
+    if cmp -s "$new.sum" "$old"; then
+        rm -f "$new" "$new.sum"
+        return 1
+    fi
+    mv "$new.sum" "$old"
+    rm -f "$new"
+}
+
+# Installs the role's packages when they differ from what the machine has.
+up_install() {
+    local name=$1 deb inside=/var/cache/lab-packages stamp=$lab_dir/$1/packages files=()
+    mapfile -t debs < <(packages_of "$name")
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$(sha256sum "${debs[@]}")" ]; then
+        return
+    fi
+    for deb in "${debs[@]}"; do
+        machine_put "$deb" "$name" "$inside/${deb##*/}"
+        files+=("$inside/${deb##*/}")
+    done
+    # --reinstall: a new build of the same version counts too.
+    machine_exec "$name" DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --reinstall --no-install-recommends \
+        --option Dpkg::Options::=--force-confold "${files[@]}" </dev/null >"$lab_dir/$name/apt.log" 2>&1 || {
+        tail -n 30 "$lab_dir/$name/apt.log" >&2
+        die "apt could not install the packages in $name; its last lines are above"
+    }
+    sha256sum "${debs[@]}" >"$stamp"
+}
+
+# One machine, from nothing or from whatever it was.
+up_machine() {
+    local name=$1 verb=start
+    machine_boot "$name"
+    if up_configure "$name" && machine_exec "$name" systemctl --quiet is-active "traffic-$name.target" </dev/null; then
+        verb=restart
+    fi
+    up_install "$name"
+    machine_exec "$name" systemctl $verb "traffic-$name.target" </dev/null
+}
+
+up_machines() {
+    local name failed=() jobs=()
+    for name in "${machines[@]}"; do
+        up_machine "$name" &
+        jobs+=("$name:$!")
+    done
+    for name in "${jobs[@]}"; do
+        wait "${name#*:}" || failed+=("${name%:*}")
+    done
+    [ ${#failed[@]} -eq 0 ] || die "not up: ${failed[*]}"
+}
+
+# The city works when events arrive and the lights change.
+city_works() {
+    city_status | jq -e '.db_summary.total_sensor_events > 0 and .db_summary.total_semaphore_changes > 0' >/dev/null 2>&1
+}
+
+up_wait_for_city() {
+    step "Waiting for events and for the lights to change"
+    wait_for "$city_timeout_sec" city_works || {
+        status_print >&2
+        die "after $city_timeout_sec s no events arrive or no light changes; look with: lab exec MACHINE journalctl -u 'traffic-*'"
+    }
+}
+
+up_next_commands() {
+    local lab=lab
+    [ "$LAB" = city ] || lab="LAB=$LAB lab"
+    cat <<END
+
+Try:
+  ./$lab exec pc3 trafficctl status --watch
+  ./$lab exec pc3 trafficctl wave row B --reason ambulance
+  ./$lab exec pc2 journalctl -u traffic-signal -f
+END
+    [ $up_local = yes ] || cat <<END
+  ./$lab exec pc3 systemctl stop traffic-store@primary     # and start it again
+  ./$lab cut pc2 pc3                                       # and: ./$lab heal
+  ./$lab shell pc1
+END
+    echo "  ./$lab down"
+}
+
+verb_up() {
+    up_options "$@"
+    mkdir -p "$lab_work"
+    if [ $up_local = yes ]; then
+        local_up
+    else
+        need_root up "$@"
+        ! local_is_up || die "the local city is running; end it first: lab down"
+        host_needs "the lab" jq procps "${backend_needs[@]}"
+        local why
+        why=$(backend_check)
+        [ -z "$why" ] || die "three machines cannot run here: $why. Plain processes can: lab up --local"
+        [ $up_build = no ] || packages_build
+        packages_exist || die "there are no packages yet; leave --no-build out"
+        backend_prepare
+        step "Booting ${machines[*]} and installing their packages"
+        up_machines
+    fi
+    up_wait_for_city
+    status_print
+    up_next_commands
+}
