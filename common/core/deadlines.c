@@ -7,8 +7,13 @@ void deadlines_init(Deadlines *deadlines, DeadlineNode *nodes, uint32_t n_items)
         nodes[i] = (DeadlineNode){.at = mono_never(), .place = i, .item = i};
 }
 
-static uint64_t key_at(const Deadlines *deadlines, uint32_t place) {
-    return deadlines->nodes[deadlines->nodes[place].item].at.usec;
+/* Equal deadlines are served in the order of their items: what happens at one time happens in one order. */
+static bool is_before(const Deadlines *deadlines, uint32_t place, uint32_t other_place) {
+    const DeadlineNode *nodes = deadlines->nodes;
+    uint32_t item = nodes[place].item, other = nodes[other_place].item;
+    if (nodes[item].at.usec != nodes[other].at.usec)
+        return nodes[item].at.usec < nodes[other].at.usec;
+    return item < other;
 }
 
 static void swap_places(Deadlines *deadlines, uint32_t a, uint32_t b) {
@@ -21,7 +26,7 @@ static void swap_places(Deadlines *deadlines, uint32_t a, uint32_t b) {
 }
 
 static uint32_t sift_up(Deadlines *deadlines, uint32_t place) {
-    while (place > 0 && key_at(deadlines, place) < key_at(deadlines, (place - 1) / 2)) {
+    while (place > 0 && is_before(deadlines, place, (place - 1) / 2)) {
         swap_places(deadlines, place, (place - 1) / 2);
         place = (place - 1) / 2;
     }
@@ -32,7 +37,7 @@ static void sift_down(Deadlines *deadlines, uint32_t place) {
     for (;;) {
         uint32_t smallest = place;
         for (uint32_t child = 2 * place + 1; child <= 2 * place + 2 && child < deadlines->n_items; child++)
-            if (key_at(deadlines, child) < key_at(deadlines, smallest))
+            if (is_before(deadlines, child, smallest))
                 smallest = child;
         if (smallest == place)
             return;

@@ -44,11 +44,11 @@ int request_check_age(const SignalCommand *command, Wall now, uint64_t stale_use
     if (apart_usec <= stale_usec)
         return 0;
     *ret_refusal = REFUSAL_STALE;
-    return problem_set(
-        problem, -EBADMSG,
-        "created_at: expected a request made within the last %.1f s, got one %.1f s %s this clock",
-        (double)stale_usec / (double)USEC_PER_SEC, (double)apart_usec / (double)USEC_PER_SEC,
-        is_ahead ? "ahead of" : "behind");
+    return problem_set(problem, -EBADMSG,
+                       "created_at: expected a request made within the last %.1f s, got one %s %.1f s",
+                       (double)stale_usec / (double)USEC_PER_SEC,
+                       is_ahead ? "from a clock that is ahead by" : "of an age of",
+                       (double)apart_usec / (double)USEC_PER_SEC);
 }
 
 static const char *nearest_id(const City *city, const char *id) {

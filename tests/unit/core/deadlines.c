@@ -60,6 +60,21 @@ static void a_deadline_moves_both_ways_and_goes_away(void **state) {
     assert_int_equal(deadlines_first(&deadlines, &item).usec, 30);
 }
 
+static void equal_deadlines_come_in_the_order_of_their_items(void **state) {
+    (void)state;
+    DeadlineNode nodes[8];
+    Deadlines deadlines;
+    deadlines_init(&deadlines, nodes, 8);
+    for (uint32_t item = 8; item-- > 0;)
+        deadlines_set(&deadlines, item, (Mono){10});
+    for (uint32_t expected = 0; expected < 8; expected++) {
+        uint32_t item = 99;
+        assert_int_equal(deadlines_first(&deadlines, &item).usec, 10);
+        assert_int_equal(item, expected);
+        deadlines_set(&deadlines, item, (Mono){20});
+    }
+}
+
 static void random_moves_always_leave_the_least_first(void **state) {
     (void)state;
     static DeadlineNode nodes[MANY];
@@ -90,6 +105,7 @@ int main(void) {
         cmocka_unit_test(no_items_have_no_deadline),
         cmocka_unit_test(the_earliest_is_first_and_says_whose_it_is),
         cmocka_unit_test(a_deadline_moves_both_ways_and_goes_away),
+        cmocka_unit_test(equal_deadlines_come_in_the_order_of_their_items),
         cmocka_unit_test(random_moves_always_leave_the_least_first),
     };
     return cmocka_run_group_tests_name("deadlines", tests, NULL, NULL);
