@@ -132,15 +132,26 @@ up_machines() {
     [ ${#failed[@]} -eq 0 ] || die "not up: ${failed[*]}"
 }
 
-# The city works when events arrive and the lights change.
+# Events stored and light changes recorded so far, e.g. "1043 87"; "0 0" while nobody answers.
+city_counts() {
+    local counts
+    counts=$(city_status | jq -r '.db_summary | "\(.total_sensor_events) \(.total_semaphore_changes)"')
+    echo "${counts:-0 0}"
+}
+
+# The city works when, since it had EVENTS and CHANGES, more events came, more lights changed and analytics knows a rate.
 city_works() {
-    city_status | jq -e '.db_summary.total_sensor_events > 0 and .db_summary.total_semaphore_changes > 0' >/dev/null 2>&1
+    city_status | jq -e --argjson events "$1" --argjson changes "$2" '
+        .db_summary.total_sensor_events > $events and .db_summary.total_semaphore_changes > $changes
+        and ([.events_per_second[]] | add) > 0' >/dev/null 2>&1
 }
 
 up_wait_for_city() {
-    step "Waiting for events and for the lights to change"
-    wait_for "$city_timeout_sec" city_works || {
-        status_print >&2
+    step "Waiting for events to arrive and lights to change"
+    local events changes
+    read -r events changes < <(city_counts)
+    wait_for "$city_timeout_sec" city_works "$events" "$changes" || {
+        status_print >&2 || true
         die "after $city_timeout_sec s no events arrive or no light changes; look with: lab exec MACHINE journalctl -u 'traffic-*'"
     }
 }
