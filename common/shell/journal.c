@@ -22,6 +22,12 @@
 
 enum { JOURNAL_FIELDS_MAX = 8, JOURNAL_TEXT_BYTES = 1024 };
 
+static int least_priority = LOG_DEBUG;
+
+void journal_quieten(int least) {
+    least_priority = least;
+}
+
 typedef struct EventRow {
     const char *message_id;
     int priority;
@@ -82,6 +88,8 @@ printf_like(5, 0) static void write_entry(int priority, const char *message_id, 
                                           size_t n_fields, const char *format, va_list arguments) {
     char text[JOURNAL_TEXT_BYTES];
 
+    if (priority > least_priority)
+        return;
     vsnprintf(text, sizeof text, format, arguments);
     defuse(text);
     if (!use_journal() || to_journal(priority, message_id, fields, n_fields, text) < 0)

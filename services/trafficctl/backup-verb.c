@@ -71,7 +71,8 @@ ExitStatus verb_backup(Context *context) {
     (void)snprintf(query.file_name, sizeof query.file_name, "trafficctl-%lld-%d.db", (long long)time(NULL),
                    (int)getpid());
     message_mark(&query, Query, file_name);
-    int r = client_ask_at(context->client, store_endpoints[role], &query, &answer, &context->problem);
+    int r = client_ask_at(context->client, store_endpoints[role], &query, request->timeout_sec, &answer,
+                          &context->problem);
     if (r < 0)
         return r == -ETIMEDOUT ? EXIT_UNREACHABLE : EXIT_FAILED;
 

@@ -3,6 +3,7 @@
  * timed out is never taken for the answer to the next. */
 #include "client.h"
 
+#include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/runtime.h"
 
@@ -104,6 +105,7 @@ int client_new(const Settings *settings, const char *host, double timeout_sec, C
         strcpy(own.pc2, host);
         strcpy(own.pc3, host);
     }
+    journal_quieten(LOG_WARNING);
     ServiceOptions options = {.name = "trafficctl", .settings = &own};
     int r = service_new(&options, &client->service, problem);
     if (r >= 0)
@@ -189,8 +191,9 @@ static int ask_within(Client *client, EndpointId endpoint, const Query *query, d
     return r;
 }
 
-int client_ask_at(Client *client, EndpointId endpoint, const Query *query, Answer *ret, Problem *problem) {
-    return ask_within(client, endpoint, query, client->timeout_sec, ret, problem);
+int client_ask_at(Client *client, EndpointId endpoint, const Query *query, double timeout_sec, Answer *ret,
+                  Problem *problem) {
+    return ask_within(client, endpoint, query, timeout_sec, ret, problem);
 }
 
 int client_ask(Client *client, const Query *query, Answer *ret, Problem *problem) {
@@ -207,6 +210,7 @@ int client_ask(Client *client, const Query *query, Answer *ret, Problem *problem
             ask_within(client, order[i].endpoint, query, client->timeout_sec * order[i].share, ret, problem);
         if (r == 0) {
             ret->is_degraded |= order[i].endpoint != ENDPOINT_QUERIES;
+            problem->text[0] = '\0'; /* who was silent before is told by the answer being a degraded one */
             return 0;
         }
         if (r != -ETIMEDOUT)

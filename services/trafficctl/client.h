@@ -37,7 +37,8 @@ DEFINE_FREEP(Client, client_free)
  * asked. */
 int client_ask(Client *client, const Query *query, Answer *ret, Problem *problem);
 
-/* The same, to one endpoint only. */
-int client_ask_at(Client *client, EndpointId endpoint, const Query *query, Answer *ret, Problem *problem);
+/* The same, to one endpoint only and with a time limit of its own. */
+int client_ask_at(Client *client, EndpointId endpoint, const Query *query, double timeout_sec, Answer *ret,
+                  Problem *problem);
 
 void answer_clear(Answer *answer);

@@ -5,10 +5,12 @@
 #include "when.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* --- from answer to exit status
  * ------------------------------------------------------------------------------------ */
@@ -272,6 +274,7 @@ static ExitStatus verb_health(Context *context) {
     static const EndpointId asked[] = {ENDPOINT_QUERIES, ENDPOINT_QUERY_PRIMARY, ENDPOINT_QUERY_REPLICA};
     static const Column columns[] = {{"SERVICE", "/service"}, {"ANSWER", "/answer"}, {"MS", "/ms"}};
     struct json_object *rows = json_object_new_array();
+    double timeout_sec = context->request->timeout_sec / ARRAY_LEN(asked);
     size_t n_answered = 0;
     Query query;
 
@@ -280,7 +283,7 @@ static ExitStatus verb_health(Context *context) {
         Answer answer = {0};
         struct timespec before, after;
         clock_gettime(CLOCK_MONOTONIC, &before);
-        int r = client_ask_at(context->client, asked[i], &query, &answer, &context->problem);
+        int r = client_ask_at(context->client, asked[i], &query, timeout_sec, &answer, &context->problem);
         clock_gettime(CLOCK_MONOTONIC, &after);
         double msec =
             (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6;
@@ -312,7 +315,8 @@ static ExitStatus verb_health(Context *context) {
 static void query_sign(const Context *context, Query *query) {
     const Request *request = context->request;
     QUERY_TEXT(query, reason, request->reason);
-    QUERY_TEXT(query, requested_by, getenv("USER"));
+    const struct passwd *user = getpwuid(getuid());
+    QUERY_TEXT(query, requested_by, user ? user->pw_name : NULL);
     if (request->given & OPTION_DURATION) {
         query->duration_sec = request->duration_sec;
         message_mark(query, Query, duration_sec);
@@ -441,7 +445,7 @@ ExitStatus verb_run(Context *context) {
             names[i] = verbs[i].name;
         nearest = closest_word(context->request->verb, names, n_verbs);
         fprintf(stderr, "trafficctl: unknown verb \"%s\"%s%s%s; see trafficctl --help\n",
-                context->request->verb, nearest ? ", did you mean \"" : "", nearest ? nearest : "",
+                context->request->verb, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                 nearest ? "\"?" : "");
         return EXIT_USAGE_ERROR;
     }

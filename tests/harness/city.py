@@ -14,6 +14,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -54,9 +55,10 @@ class Process:
         notify_path = city.directory / f"{self.title}.notify"
         notify_path.unlink(missing_ok=True)
         self.notify.bind(str(notify_path))
-        self.notify.setblocking(False)
         self.is_ready = False
         self.status = ""
+        # Read all the time, as systemd does: a service that nobody listens to would block in sd_notify() one day.
+        threading.Thread(target=self.read_notifications, daemon=True).start()
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -76,17 +78,13 @@ class Process:
             return log.read().decode(errors="replace")
 
     def read_notifications(self):
-        try:
-            while True:
-                for line in self.notify.recv(65536).decode().splitlines():
-                    self.is_ready |= line == "READY=1"
-                    if line.startswith("STATUS="):
-                        self.status = line[len("STATUS="):]
-        except BlockingIOError:
-            pass
+        while message := self.notify.recv(65536):
+            for line in message.decode().splitlines():
+                self.is_ready |= line == "READY=1"
+                if line.startswith("STATUS="):
+                    self.status = line[len("STATUS="):]
 
     def check_ready(self):
-        self.read_notifications()
         if not self.is_running():
             raise AssertionError(f"{self.title} ended with {self.child.returncode}:\n{self.log()}")
         return self.is_ready
@@ -108,7 +106,7 @@ class Process:
             self.child.wait()
             raise AssertionError(f"{self.title} did not end on signal {how}:\n{self.log()}") from None
         finally:
-            self.notify.close()
+            self.notify.shutdown(socket.SHUT_RDWR)  # ends the reading thread
 
 
 class City:
@@ -175,20 +173,28 @@ class City:
         return wait_until(lambda: re.search(pattern, self.log(title), re.MULTILINE),
                           f"{title} writes /{pattern}/", deadline_sec)
 
+    def metrics_path(self, title):
+        return self.runtime_dir / "metrics" / f"traffic-{title}.prom"
+
     def metric(self, title, name, **labels):
-        """The sum of a service's samples of this name whose labels include these; 0 when there are none (yet)."""
+        """The sum of a service's samples of this name whose labels include these, as last written: every 5 s, and at its end."""
         total = 0.0
-        for path in (self.runtime_dir / "metrics").glob("*.prom"):
-            if path.stem not in (title, f"traffic-{title}"):
+        path = self.metrics_path(title)
+        for line in path.read_text().splitlines() if path.exists() else []:
+            sample = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
+            if not sample or sample[1] != name:
                 continue
-            for line in path.read_text().splitlines():
-                sample = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line)
-                if not sample or sample[1] != name:
-                    continue
-                found = dict(re.findall(r'(\w+)="([^"]*)"', sample[2] or ""))
-                if labels.items() <= found.items():
-                    total += float(sample[3])
+            found = dict(re.findall(r'(\w+)="([^"]*)"', sample[2] or ""))
+            if labels.items() <= found.items():
+                total += float(sample[3])
         return total
+
+    def wait_fresh_metrics(self, title):
+        """Waits until the service has written its counters again: then they hold all that it did before the call."""
+        path = self.metrics_path(title)
+        self.wait(path.exists, f"{title} writes its counters")
+        before = path.stat().st_mtime_ns
+        self.wait(lambda: path.stat().st_mtime_ns > before, f"{title} writes its counters again")
 
     def wait(self, condition, what, deadline_sec=DEADLINE_SEC):
         """wait_until() that notices when a service ends meanwhile."""
