@@ -72,7 +72,8 @@ static int find_columns(CsvFile *file, Problem *problem) {
     int r = read_line(file, problem);
     if (r < 0)
         return r;
-    size_t n = r > 0 ? split(file->line, fields) : 0;
+    ShownText shown = r > 0 ? text_shown(file->line, strlen(file->line)) : (ShownText){"an empty file"};
+    size_t n = r > 0 ? split(file->line, fields) : 0; /* cuts the line up */
     if (n > FIELDS_MAX)
         n = FIELDS_MAX;
     for (; file->columns[file->n_columns] && file->n_columns < COLUMNS_MAX; file->n_columns++) {
@@ -83,8 +84,7 @@ static int find_columns(CsvFile *file, Problem *problem) {
         if (place == n)
             return problem_set(problem, -EBADMSG,
                                "%s:1: expected a header line with a column \"%s\", got \"%s\"", file->path,
-                               wanted,
-                               r > 0 ? text_shown(file->line, strlen(file->line)).text : "an empty file");
+                               wanted, shown.text);
         file->places[file->n_columns] = place;
     }
     return 0;
