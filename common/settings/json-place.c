@@ -1,11 +1,10 @@
-/* What json-place.h promises, on top of json-c. The subtle things: json-c reads `{}garbage` as `{}` and a NUL
- * byte inside a string as its end, so both are looked for here; and a message shows at most a handful of what
- * came, cut between characters, because a file may hold anything. */
+/* What json-place.h promises, on top of json-c. The subtle things: json-c takes a NUL byte for the end, behind
+ * the value and inside a string, so both are looked for here; and a message shows what came only as far as a
+ * terminal can bear it. */
 #include "settings/json-place.h"
 
 #include "base/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -89,8 +88,6 @@ int place_parse(const PlaceFile *file, const char *text, size_t size, json_objec
         end = size;
     }
     json_tokener_free(tokener);
-    while (error == json_tokener_success && end < size && isspace((unsigned char)text[end]))
-        end++;
     if (error == json_tokener_success && end == size) {
         *ret = value;
         return 0;

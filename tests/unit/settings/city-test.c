@@ -229,6 +229,7 @@ static void what_is_not_json_is_refused_with_line_and_column(void **state) {
     refused("{\n \"name\": 'x'}", "city:2:10: expected JSON: unexpected character");
     refused("{\"name\": \"\xff\"}", "city:1:11: expected JSON: invalid utf-8 string");
     refused("[[[[[[[[[[[[", "city:1:9: expected JSON: nesting too deep");
+    refused_bytes("{} \0", 4, "city:1:4: expected JSON: something follows the end");
     refused_bytes("{}\0", 3, "city:1:3: expected JSON: something follows the end");
 }
 
@@ -424,6 +425,13 @@ static void a_sensor_at_an_unknown_intersection_is_refused_with_the_nearest(void
         "city, such as \"INT-A1\"");
 }
 
+static void sensors_that_are_no_list_are_refused(void **state) {
+    (void)state;
+    refused_cameras("{}", "city: /sensors/cameras: expected an array, got an object");
+    refused_cameras("[3]", "city: /sensors/cameras/0: expected an object, got 3");
+    refused("{" GRID ", \"sensors\": []}", "city: /sensors: expected an object, got an array");
+}
+
 static void two_sensors_of_one_id_are_refused_across_kinds(void **state) {
     (void)state;
     refused_cameras("[{\"sensor_id\": \"C\", \"interseccion\": \"INT-A1\"}, {\"sensor_id\": \"C\", "
@@ -488,6 +496,7 @@ int main(void) {
         cmocka_unit_test(an_id_that_would_confuse_logs_is_refused),
         cmocka_unit_test(a_coordinate_that_is_no_place_is_refused),
         cmocka_unit_test(a_sensor_at_an_unknown_intersection_is_refused_with_the_nearest),
+        cmocka_unit_test(sensors_that_are_no_list_are_refused),
         cmocka_unit_test(two_sensors_of_one_id_are_refused_across_kinds),
         cmocka_unit_test(an_unknown_direction_is_refused),
         cmocka_unit_test(a_message_shows_what_came_as_far_as_a_terminal_can_bear),
