@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from peers import (CAMERA, GPS, HEALTH, HOST, INDUCTIVE, PRIMARY, QUERIES, REPLICA, SIGNAL, Monitor, Pusher, Sensor, camera,
-                   gps, loop)
+from peers import (CAMERA, GPS, HEALTH, HOST, INDUCTIVE, PRIMARY, QUERIES, REPLICA, SIGNAL, Monitor, Pusher, Sensor, Subscriber,
+                   camera, gps, loop)
 
 SEED = 5560
 ONE_KIB = b"x" * 1024
@@ -21,12 +21,17 @@ def nothing_stops(city):
     assert len(before) == 5
 
 
+def shown(value):
+    return ascii(value[:24]) if isinstance(value, bytes) else None
+
+
 def refused(city, service, link):
     return city.metric(service, "traffic_refused_total", link=link)
 
 
 def count_refusals(city, service, link, send, n_expected):
     """Runs `send` and waits until the service has counted that many refusals more on this link."""
+    city.wait_fresh_metrics(service)
     before = refused(city, service, link)
     send()
     city.wait(lambda: refused(city, service, link) >= before + n_expected, f"{service} counts {n_expected} refusals on {link}")
@@ -34,19 +39,16 @@ def count_refusals(city, service, link, send, n_expected):
 
 
 BAD_EVENTS = {
-    "camara": [camera("INT-A1", queue="doce"), camera("INT-A1", speed=-1), camera("INT-A1", timestamp="yesterday"), camera("INT-Z9"),
+    "camara": [camera("INT-A1", queue="doce"), camera("INT-A1", speed=-1), camera("INT-A1", timestamp="yesterday"),
                {"sensor_id": "x"}, camera("INT-A1", tipo_sensor="gps")],
     "espira": [loop("INT-A1", vehicles="nueve"), loop("INT-A1", vehicles=-1), loop("INT-A1", intervalo_segundos=0), {}],
     "gps": [gps("INT-A1", speed=1e308), gps("INT-A1", nivel_congestion="MEDIA"), gps("INT-A1", interseccion=7), {}],
 }
+SENSORS = [("camara", CAMERA, "sensor.camera", camera), ("espira", INDUCTIVE, "sensor.inductive", loop), ("gps", GPS, "sensor.gps", gps)]
 
 
-@pytest.mark.parametrize("topic,port,link,good", [
-    ("camara", CAMERA, "sensor.camera", camera("INT-A1")),
-    ("espira", INDUCTIVE, "sensor.inductive", loop("INT-A1")),
-    ("gps", GPS, "sensor.gps", gps("INT-A1")),
-])
-def test_bad_events_are_counted_at_the_broker(city, peer, topic, port, link, good):
+@pytest.mark.parametrize("topic,port,link,make", SENSORS)
+def test_bad_events_are_counted_where_they_come_in(city, peer, topic, port, link, make):
     sensor = peer(Sensor, port)
     sensor.wait_subscriber()
 
@@ -56,14 +58,34 @@ def test_bad_events_are_counted_at_the_broker(city, peer, topic, port, link, goo
         for event in BAD_EVENTS[topic]:
             sensor.publish(topic, event)
         sensor.publish_bytes(topic.encode() + b" " + b" " * 16 * 1024 + b"{}")  # above 16 KiB
-        sensor.publish_bytes(b"radar {}")
+        sensor.publish_bytes(topic.encode() + b"_x {}")  # a topic that begins with an old one
         sensor.publish_bytes(topic.encode(), b"{}")  # two frames
-        sensor.publish(topic, good)
+        sensor.publish(topic, make("INT-A1"))
     count_refusals(city, "broker", link, send, len(NOT_JSON) + len(BAD_EVENTS[topic]) + 3)
 
 
+@pytest.mark.parametrize("topic,port,link,make", SENSORS)
+def test_a_good_event_behind_bad_ones_is_forwarded(city, peer, topic, port, link, make):
+    sensor, subscriber = peer(Sensor, port), peer(Subscriber, topic.encode())
+    sensor.wait_subscriber()
+
+    def heard():
+        for garbage in NOT_JSON:
+            sensor.publish_bytes(topic.encode() + b" " + garbage)
+        sensor.publish(topic, make("INT-A1", sensor="GOOD"))
+        return subscriber.receive(50)
+    assert city.wait(heard, "a good event is forwarded")[1]["sensor_id"] == "GOOD"
+
+
+def test_events_of_unknown_intersections_are_counted(city, peer):
+    sensor = peer(Sensor, CAMERA)
+    sensor.wait_subscriber()
+    count_refusals(city, "analytics", "broker", lambda: sensor.publish("camara", camera("INT-Z9")), 1)
+    assert city.metric("analytics", "traffic_refused_total", link="broker", reason="unknown_intersection") >= 1
+
+
 @pytest.mark.parametrize("garbage", NOT_JSON + [b'{"command":5}', b'{"command":"SYSTEM_STATUS","column":"two"}', b'{"interseccion":"INT-A1"}',
-                                                b'{"command":"QUERY_HISTORY","timestamp_inicio":"yesterday"}'])
+                                                b'{"command":"QUERY_HISTORY","timestamp_inicio":"yesterday"}'], ids=shown)
 def test_a_bad_query_gets_an_error_reply(city, peer, garbage):
     monitor = peer(Monitor)
     reply = monitor.ask_bytes(garbage)
