@@ -120,7 +120,10 @@ static void answer_system_status(Queries *queries, const Question *question, Mes
                                  const JsonText *data, StoreRole store) {
     scoped(json_object_putp) struct json_object *body = answer_status(&queries->sources, data, store);
     if (message->REPLY.status == REPLY_OK && store == STORE_ROLE_REPLICA) {
-        reply_ok(&message->REPLY, "PC3 is down. Using replica DB on PC2.");
+        bool is_primary_living = watch_stores_is_living(queries->sources.watch, STORE_ROLE_PRIMARY);
+        reply_ok(&message->REPLY, is_primary_living
+                                      ? "The primary store on PC3 does not answer. Using replica DB on PC2."
+                                      : "PC3 is down. Using replica DB on PC2.");
         message->REPLY.status = REPLY_FAILOVER;
     }
     answer_object(queries, question, message, body);
@@ -181,8 +184,8 @@ static void refuse_command(Queries *queries, const Question *question) {
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         names[i] = commands[i].name;
     const char *closest = closest_word(question->query.command, names, ARRAY_LEN(names));
-    reply_error(&message.REPLY, CAUSE_BAD_REQUEST, "Unknown command \"%s\"%s%s%s.", question->query.command,
-                closest ? ": did you mean \"" : "", closest ? closest : "", closest ? "\"?" : "");
+    reply_error(&message.REPLY, CAUSE_BAD_REQUEST, "Unknown command \"%s\"%s%s%s", question->query.command,
+                closest ? ": did you mean \"" : ".", closest ? closest : "", closest ? "\"?" : "");
     answer(queries, question, &message, NULL);
 }
 
