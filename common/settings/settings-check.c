@@ -53,13 +53,17 @@ static const Setting *setting_at(size_t offset) {
     return setting;
 }
 
+static double number_of(const Checked *checked, const Setting *setting) {
+    double value;
+    memcpy(&value, (const char *)checked->settings + setting->offset, sizeof value);
+    return value;
+}
+
 static int check_relation(const Checked *checked, const Relation *relation) {
     static const char *const words[] = {
         [IS_ABOVE] = "greater than", [IS_AT_LEAST] = "at least", [IS_AT_MOST] = "at most"};
     const Setting *first = setting_at(relation->first), *second = setting_at(relation->second);
-    const char *values = (const char *)checked->settings;
-    if (relation_holds(relation->kind, *(const double *)(values + first->offset),
-                       *(const double *)(values + second->offset)))
+    if (relation_holds(relation->kind, number_of(checked, first), number_of(checked, second)))
         return 0;
     const SettingOrigin *first_origin = &checked->origins[first - setting_table];
     const SettingOrigin *second_origin = &checked->origins[second - setting_table];

@@ -216,6 +216,7 @@ static int read_file(Loader *loader, const char *path, bool must_exist) {
     free(loader->text);
     loader->text = NULL;
     loader->text_capacity = 0;
+    loader->path = NULL;
     return r;
 }
 
