@@ -125,17 +125,19 @@ static bool is_green(const Intersection *intersection, int direction) {
     return intersection->has_lights && intersection->lights[direction] == COLOUR_GREEN;
 }
 
-/* The mark of the green that a request made now is for; NULL when nobody knows which that is. */
+/* The mark of the green that a request made now is for; NULL when nobody told what the lights show. */
 static bool *mark_of_green(Intersection *intersection, Approach approach) {
+    if (!intersection->has_lights)
+        return NULL;
     for (int d = 0; d < DIRECTION_COUNT; d++) {
         if (approach != APPROACH_ANY && approach != approach_of((Direction)d))
             continue;
         if (is_green(intersection, d))
             return &intersection->is_asked[d];
-        if (approach != APPROACH_ANY && intersection->has_lights)
+        if (approach != APPROACH_ANY)
             return &intersection->is_asked_ahead[d];
     }
-    return NULL;
+    return &intersection->is_next_asked;
 }
 
 /* Once for each green. */
@@ -167,8 +169,8 @@ static void take_lights(Intersection *intersection, const IntersectionEvent *eve
     for (int d = 0; d < DIRECTION_COUNT; d++) {
         is_new_green[d] = event->lights[d] == COLOUR_GREEN && !is_green(intersection, d);
         if (is_new_green[d]) {
-            intersection->is_asked[d] = intersection->is_asked_ahead[d];
-            intersection->is_asked_ahead[d] = false;
+            intersection->is_asked[d] = intersection->is_asked_ahead[d] || intersection->is_next_asked;
+            intersection->is_asked_ahead[d] = intersection->is_next_asked = false;
         }
     }
     memcpy(intersection->lights, event->lights, sizeof intersection->lights);
@@ -188,7 +190,8 @@ IntersectionActions intersection_step(Intersection *intersection, const RuleThre
                                       const IntersectionEvent *event, Mono now) {
     if (event->kind == INTERSECTION_READ)
         take_readings(intersection, event, now);
-    if (event->kind == INTERSECTION_WAVE && intersection->wave_until.usec < mono_after(now, event->wave_usec).usec)
+    if (event->kind == INTERSECTION_WAVE &&
+        intersection->wave_until.usec < mono_after(now, event->wave_usec).usec)
         intersection->wave_until = mono_after(now, event->wave_usec);
 
     Judgement judgement = judge_approaches(intersection, thresholds, now);

@@ -45,9 +45,10 @@ typedef struct Intersection {
     Mono wave_until;    /* 0: none */
     bool has_lights;    /* a report came */
     Colour lights[DIRECTION_COUNT];
-    bool is_asked[DIRECTION_COUNT];       /* the present green of this direction was asked to be longer */
-    bool is_asked_ahead[DIRECTION_COUNT]; /* its next one was, while it was red: the signal service remembers
-                                           */
+    bool is_asked[DIRECTION_COUNT]; /* the present green of this direction was asked to be longer */
+    bool is_asked_ahead
+        [DIRECTION_COUNT]; /* its next one was, while it was red: the signal service remembers */
+    bool is_next_asked;    /* whichever comes next was, while all were red */
 } Intersection;
 
 typedef enum IntersectionEventKind {

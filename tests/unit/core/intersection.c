@@ -237,6 +237,17 @@ static void the_green_that_the_whole_intersection_asked_for_is_not_asked_for_by_
     assert_extends(read_queue(APPROACH_EW, 12, 3), DIRECTION_EW); /* its next one */
 }
 
+static void what_was_asked_at_all_red_is_for_the_green_that_comes_next(void **state) {
+    (void)state;
+    (void)show(COLOUR_RED, COLOUR_RED, 0);
+    assert_true(read_queue(APPROACH_ANY, 12, 1).must_extend);
+    (void)read_queue(APPROACH_ANY, 0, 1);
+    assert_false(
+        read_queue(APPROACH_ANY, 12, 1).must_extend); /* congestion comes and goes: still one request */
+    assert_false(show(COLOUR_GREEN, COLOUR_RED, 2).must_extend);
+    assert_extends(show(COLOUR_RED, COLOUR_GREEN, 3), DIRECTION_EW);
+}
+
 static void the_first_report_of_a_green_counts_as_a_new_green(void **state) {
     (void)state;
     (void)read_queue(APPROACH_NS, 12, 0);
@@ -312,6 +323,7 @@ int main(void) {
         cmocka_unit_test_setup(congestion_of_the_whole_intersection_helps_every_new_green, fresh),
         cmocka_unit_test_setup(the_green_that_the_whole_intersection_asked_for_is_not_asked_for_by_its_street,
                                fresh),
+        cmocka_unit_test_setup(what_was_asked_at_all_red_is_for_the_green_that_comes_next, fresh),
         cmocka_unit_test_setup(the_first_report_of_a_green_counts_as_a_new_green, fresh),
         cmocka_unit_test_setup(the_blind_ask_for_nothing, fresh),
         cmocka_unit_test_setup(a_wave_lasts_as_long_as_it_says, fresh),
