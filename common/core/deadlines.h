@@ -25,6 +25,6 @@ void deadlines_init(Deadlines *deadlines, DeadlineNode *nodes, uint32_t n_items)
 /* Sets or moves the deadline of one item; mono_never() is none. O(log n). */
 void deadlines_set(Deadlines *deadlines, uint32_t item, Mono at);
 
-/* The earliest deadline, and whose it is in *ret_item (may be NULL; of several the lowest item); mono_never() when nobody has one. O(1).
- */
+/* The earliest deadline, and whose it is in *ret_item (may be NULL; of several the lowest item);
+ * mono_never() when nobody has one. O(1). / */
 Mono deadlines_first(const Deadlines *deadlines, uint32_t *ret_item);

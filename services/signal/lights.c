@@ -1,5 +1,5 @@
-/* The plans and their deadlines. Wherever a plan may have changed, follow() moves its deadline and tells the change: the one place
- * where that is done. */
+/* The plans and their deadlines. Wherever a plan may have changed, follow() moves its deadline and tells
+ * the change: the one place where that is done. */
 #include "lights.h"
 
 #include "core/deadlines.h"
@@ -28,7 +28,6 @@ typedef struct Crossing {
 struct CityLights {
     SignalTimes times;
     Crossing *crossings;
-    size_t n_crossings;
     DeadlineNode *nodes;
     Deadlines deadlines;
     size_t n_in_mode[SIGNAL_MODE_COUNT];
@@ -52,6 +51,15 @@ static void set_reason(Reason *reason, const char *text) {
     (void)snprintf(reason->text, sizeof reason->text, "%s", text);
 }
 
+static CityLights *allocate(size_t n_crossings) {
+    CityLights *lights = calloc(1, sizeof *lights);
+    if (!lights)
+        return NULL;
+    lights->crossings = calloc(n_crossings, sizeof *lights->crossings);
+    lights->nodes = calloc(n_crossings, sizeof *lights->nodes);
+    return lights->crossings && lights->nodes ? lights : lights_free(lights);
+}
+
 int lights_new(const Settings *settings, size_t n_intersections, Mono now, LightsChangedFn on_change,
                void *userdata, CityLights **ret, Problem *problem) {
     SignalTimes times = times_from_settings(settings);
@@ -59,15 +67,10 @@ int lights_new(const Settings *settings, size_t n_intersections, Mono now, Light
     if (signal_times_check(&times, &why) < 0)
         return problem_set(problem, -EINVAL, "[signal] %s; see traffic.conf(5)", why.text);
 
-    scoped(lights_freep) CityLights *lights = calloc(1, sizeof *lights);
+    CityLights *lights = allocate(n_intersections);
     if (!lights)
         return -ENOMEM;
-    lights->crossings = calloc(n_intersections, sizeof *lights->crossings);
-    lights->nodes = calloc(n_intersections, sizeof *lights->nodes);
-    if (!lights->crossings || !lights->nodes)
-        return -ENOMEM;
     lights->times = times;
-    lights->n_crossings = n_intersections;
     lights->on_change = on_change;
     lights->userdata = userdata;
     lights->n_in_mode[SIGNAL_MODE_FIXED] = n_intersections;
@@ -80,7 +83,7 @@ int lights_new(const Settings *settings, size_t n_intersections, Mono now, Light
         set_reason(&crossing->shown, signal_cause_words[SIGNAL_CAUSE_START]);
         deadlines_set(&lights->deadlines, (uint32_t)i, signal_plan_deadline(&crossing->plan));
     }
-    *ret = take(lights);
+    *ret = lights;
     return 0;
 }
 

@@ -1,7 +1,8 @@
-/* Every intersection's plan, which of them is due next, and in whose words each change happened. Knows neither links nor the journal:
- * it says what changed to whoever made it.
+/* Every intersection's plan, which of them is due next, and in whose words each change happened. Knows
+ * neither links nor the journal: it says what changed to whoever made it.
  *
- * One heap of deadlines serves all intersections, so ten thousand cost one timer and a few comparisons per change. */
+ * One heap of deadlines serves all intersections, so ten thousand cost one timer and a few comparisons per
+ * change. */
 #pragma once
 
 #include "base/macro.h"
@@ -33,7 +34,8 @@ typedef struct LightsView {
 /* Called for every change of what an intersection shows. */
 typedef void (*LightsChangedFn)(size_t intersection, const LightsView *view, void *userdata);
 
-/* -EINVAL: the settings leave the interlock's times no room, or go below its floors. All lights start in all-red. */
+/* -EINVAL: the settings leave the interlock's times no room, or go below its floors. All lights start in
+ * all-red. */
 int lights_new(const Settings *settings, size_t n_intersections, Mono now, LightsChangedFn on_change,
                void *userdata, CityLights **ret, Problem *problem);
 CityLights *lights_free(CityLights *lights);
@@ -42,7 +44,8 @@ DEFINE_FREEP(CityLights, lights_free)
 /* When lights_step() is next due. */
 Mono lights_deadline(const CityLights *lights);
 
-/* Lets what is due happen, at most `budget` intersections at a time, so that a large city's common change does not hold up the loop. */
+/* Lets what is due happen, at most `budget` intersections at a time, so that a large city's common change
+ * does not hold up the loop. */
 void lights_step(CityLights *lights, Mono now, size_t budget);
 
 /* A request in the words of `reason` (may be NULL or ""). */

@@ -33,7 +33,7 @@ struct Reports {
     Metric *coalesced, *lost;
 };
 
-/* --- one report ------------------------------------------------------------------------------------------------------ */
+/* --- one report ----------------------------------------------------------------------------------------- */
 
 static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
     uint64_t captured_usec = service_wall(reports->service).usec - ago_usec;
@@ -64,7 +64,8 @@ static void put_lights(SignalReport *report, SignalReportKind kind, const char *
     message_mark(report, SignalReport, state_ew);
 }
 
-/* -EAGAIN when the link has no room. A report without a listener counts as sent: it is what nobody wanted to know. */
+/* -EAGAIN when the link has no room. A report without a listener counts as sent: it is what nobody wanted
+ * to know. */
 static int send_report(Reports *reports, Message *message) {
     char frame[REPORT_BYTES];
     Problem problem = {{0}};
@@ -135,7 +136,7 @@ static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
     return send_report(reports, &message);
 }
 
-/* --- what waits -------------------------------------------------------------------------------------------------------- */
+/* --- what waits ----------------------------------------------------------------------------------------- */
 
 static int send_waiting_outcomes(Reports *reports) {
     while (reports->n_outcomes > 0) {
@@ -211,11 +212,7 @@ void reports_outcome(Reports *reports, const ReportedOutcome *outcome) {
     reports->n_outcomes++;
 }
 
-uint64_t reports_coalesced(const Reports *reports) {
-    return (uint64_t)metric_value(reports->coalesced);
-}
-
-/* --- the link ---------------------------------------------------------------------------------------------------------- */
+/* --- the link ------------------------------------------------------------------------------------------- */
 
 static int on_frame(Link *link, const LinkFrame *frame, void *userdata) {
     (void)userdata;

@@ -1,8 +1,9 @@
 /* The reports link: what the lights show and what became of each request, for whoever subscribes.
  *
- * The lights never wait for it. While it is full the newest state of each intersection is kept and older ones are given up (coalesced
- * and counted: the lights did show them, the listener will not know); outcomes of requests wait in a short queue, and what does not
- * fit is counted as lost. Nobody subscribed means that nothing is kept: a new subscriber is sent every intersection's state. */
+ * The lights never wait for it. While it is full the newest state of each intersection is kept and older
+ * ones are given up (coalesced and counted: the lights did show them, the listener will not know);
+ * outcomes of requests wait in a short queue, and what does not fit is counted as lost. Nobody subscribed
+ * means that nothing is kept: a new subscriber is sent every intersection's state. */
 #pragma once
 
 #include "base/macro.h"
@@ -31,5 +32,3 @@ typedef struct ReportedOutcome {
     uint64_t wait_usec; /* REPORT_ACCEPTED */
 } ReportedOutcome;
 void reports_outcome(Reports *reports, const ReportedOutcome *outcome);
-
-uint64_t reports_coalesced(const Reports *reports);

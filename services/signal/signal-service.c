@@ -1,9 +1,11 @@
-/* The wiring of the signal service: commands come in on one link, what the lights do goes out on another and into the journal. Both
- * links are bound, never connected: the service can be shut off from every network but its own sockets.
+/* The wiring of the signal service: commands come in on one link, what the lights do goes out on another
+ * and into the journal. Both links are bound, never connected: the service can be shut off from every
+ * network but its own sockets.
  *
- * The subtle thing: the change line of the journal is written once per green and tells what each direction showed in the green
- * before it, as the first implementation's did, whose lights knew no all-red. The all-red between is a report on the link and, like
- * every change, a record; a line of its own would tell scrapers of every change twice. */
+ * The subtle thing: the change line of the journal is written once per green and tells what each direction
+ * showed in the green before it, as the first implementation's did, whose lights knew no all-red. The
+ * all-red between is a report on the link and, like every change, a record; a line of its own would tell
+ * scrapers of every change twice. */
 #include "signal-service.h"
 
 #include "lights.h"
@@ -41,7 +43,7 @@ static const char *id_of(const SignalService *signal, size_t intersection) {
     return service_city(signal->service)->intersections[intersection].id;
 }
 
-/* --- changes --------------------------------------------------------------------------------------------------------- */
+/* --- changes -------------------------------------------------------------------------------------------- */
 
 static const char *word(Lights lights, Direction direction) {
     return colour_words[lights.colour[direction]];
@@ -93,7 +95,7 @@ static void on_change(size_t intersection, const LightsView *view, void *userdat
     reports_changed(signal->reports, intersection);
 }
 
-/* --- time -------------------------------------------------------------------------------------------------------------- */
+/* --- time ----------------------------------------------------------------------------------------------- */
 
 static void set_step_timer(SignalService *signal) {
     Mono deadline = lights_deadline(signal->lights);
@@ -146,7 +148,7 @@ static bool steps_in_time(void *userdata, Mono now, Problem *problem) {
     return false;
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------------------------------------- */
 
 static void report_outcome(SignalService *signal, const SignalCommand *command, SignalReportKind kind,
                            size_t intersection, const char *reason, uint64_t wait_usec) {
@@ -250,7 +252,7 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
     return 0;
 }
 
-/* --- start and stop ---------------------------------------------------------------------------------------------------- */
+/* --- start and stop ------------------------------------------------------------------------------------- */
 
 static void make_counters(SignalService *signal) {
     Metrics *metrics = service_metrics(signal->service);
