@@ -24,6 +24,13 @@ static void on_flow(bool is_blocked, void *userdata) {
         decisions_pause(analytics->parts.decisions, is_blocked);
 }
 
+static void on_skip(StoreRole role, void *userdata) {
+    (void)role;
+    Analytics *analytics = userdata;
+    if (analytics->parts.watch)
+        watch_stores_lost(analytics->parts.watch);
+}
+
 static void on_store_living(StoreRole role, bool is_living, void *userdata) {
     Analytics *analytics = userdata;
     delivery_set_living(analytics->parts.delivery, role, is_living);
@@ -58,7 +65,8 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     parts->service = service;
     parts->started = service_now(service);
 
-    int r = delivery_new(service, on_flow, analytics, &parts->delivery, problem);
+    static const DeliveryHandlers delivery_handlers = {.on_flow = on_flow, .on_skip = on_skip};
+    int r = delivery_new(service, &delivery_handlers, analytics, &parts->delivery, problem);
     if (r >= 0)
         r = decisions_new(service, parts->delivery, &parts->decisions, problem);
     if (r >= 0)

@@ -90,6 +90,7 @@ static struct json_object *store_line(const AnswerSources *sources, StoreRole ro
     add(line, "last_commit_age", report.has_commit_age ? seconds(report.commit_age_usec) : NULL);
     add(line, "rows_waiting",
         json_object_new_int64(held + (report.has_rows_waiting ? report.rows_waiting : 0)));
+    add(line, "records", report.has_records ? json_object_new_int64(report.n_records) : NULL);
     add(line, "skipped", json_object_new_int64((int64_t)delivery_n_skipped(sources->delivery, role)));
     add(line, "disk_free_bytes", report.has_disk_free ? json_object_new_int64(report.disk_free_bytes) : NULL);
     return line;
@@ -116,6 +117,7 @@ struct json_object *answer_status(const AnswerSources *sources, const JsonText *
     add(data, "answering_store", from_store ? text(store_role_words[store]) : NULL);
     add(data, "events_per_second", rates(sources));
     add(data, "stores", store_lines(sources));
+    add(data, "stores_equal", json_object_new_boolean(watch_stores_are_equal(sources->watch)));
     add(data, "uptime", seconds(mono_between(sources->started, service_now(sources->service))));
     return data;
 }

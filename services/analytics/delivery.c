@@ -29,7 +29,7 @@ typedef struct Outlet {
 
 struct Delivery {
     Service *service;
-    DeliveryFlowFn on_flow;
+    DeliveryHandlers handlers;
     void *userdata;
     Outlet outlets[STORE_ROLE_COUNT];
     bool is_blocked;
@@ -76,7 +76,7 @@ static void update_flow(Delivery *delivery) {
         return;
     delivery->is_blocked = is_blocked;
     metric_add(delivery->stalls, is_blocked);
-    delivery->on_flow(is_blocked, delivery->userdata);
+    delivery->handlers.on_flow(is_blocked, delivery->userdata);
 }
 
 /* --- one store --- */
@@ -86,6 +86,7 @@ static void outlet_skip(Outlet *outlet, const char *why) {
     uint64_t held_back;
     outlet->n_skipped++;
     metric_add(outlet->skipped, 1);
+    outlet->delivery->handlers.on_skip(outlet->role, outlet->delivery->userdata);
     if (journal_limit_pass(&outlet->skip_limit, service_now(outlet->delivery->service), &held_back))
         journal_event(JOURNAL_LOST, NULL, 0,
                       "The %s store does not get a record: %s. %" PRIu64 " skipped so far.",
@@ -178,12 +179,13 @@ static int make_producer(Delivery *delivery) {
     return 0;
 }
 
-int delivery_new(Service *service, DeliveryFlowFn on_flow, void *userdata, Delivery **ret, Problem *problem) {
+int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userdata, Delivery **ret,
+                 Problem *problem) {
     scoped(delivery_freep) Delivery *delivery = calloc(1, sizeof *delivery);
     if (!delivery)
         return -ENOMEM;
     delivery->service = service;
-    delivery->on_flow = on_flow;
+    delivery->handlers = *handlers;
     delivery->userdata = userdata;
     delivery->next_sequence = 1;
     delivery->refused = metrics_counter(service_metrics(service), "traffic_records_refused_total",

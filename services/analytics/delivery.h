@@ -23,7 +23,16 @@ typedef struct Delivery Delivery;
 /* The service must stop making records (is_blocked), or may go on. */
 typedef void (*DeliveryFlowFn)(bool is_blocked, void *userdata);
 
-int delivery_new(Service *service, DeliveryFlowFn on_flow, void *userdata, Delivery **ret, Problem *problem);
+/* A store will not get a record from here. */
+typedef void (*DeliverySkipFn)(StoreRole role, void *userdata);
+
+typedef struct DeliveryHandlers {
+    DeliveryFlowFn on_flow;
+    DeliverySkipFn on_skip;
+} DeliveryHandlers;
+
+int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userdata, Delivery **ret,
+                 Problem *problem);
 Delivery *delivery_free(Delivery *delivery);
 DEFINE_FREEP(Delivery, delivery_free)
 

@@ -1,5 +1,6 @@
 #include "watch-stores.h"
 
+#include "core/agreement.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 
@@ -28,6 +29,7 @@ struct WatchStores {
     StoreLivingFn on_living;
     void *userdata;
     Failover failover;
+    Agreement agreement;
     Watched stores[STORE_ROLE_COUNT];
     Decoder *decoder;
     Timer *timer;
@@ -91,12 +93,27 @@ static void follow(WatchStores *watch, const FailoverChange *change) {
         tell_return(change);
     } else {
         metric_add(store->deaths, 1);
+        agreement_end(&watch->agreement); /* what was on its way to the store may be lost */
         tell_death(watch, change);
     }
     watch->on_living(change->role, is_living, watch->userdata);
 }
 
 /* --- beats --- */
+
+/* Older stores say nothing of what they hold: then nothing is ever known to be safe. */
+static void hear_mark(WatchStores *watch, StoreRole role, const Heartbeat *beat) {
+    if (!message_has(beat, Heartbeat, committed_until) || !message_has(beat, Heartbeat, n_records) ||
+        !message_has(beat, Heartbeat, event_set) || !message_has(beat, Heartbeat, rows_waiting))
+        return;
+    StoreMark mark = {
+        .committed_until = (uint64_t)beat->committed_until,
+        .n_records = (uint64_t)beat->n_records,
+        .event_set = strtoull(beat->event_set, NULL, 16),
+        .n_waiting = (uint64_t)beat->rows_waiting,
+    };
+    agreement_hear(&watch->agreement, role, &mark, service_now(watch->service));
+}
 
 static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     Watched *store = userdata;
@@ -118,6 +135,8 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     FailoverChange change =
         failover_beat(&watch->failover, store->role, can_commit, service_now(watch->service));
     follow(watch, &change);
+    if (watch_stores_is_living(watch, store->role))
+        hear_mark(watch, store->role, &store->last);
     return 0;
 }
 
@@ -133,6 +152,9 @@ static void send_beat(WatchStores *watch, const Watched *store) {
     message_mark(beat, Heartbeat, epoch);
     beat->sequence = watch->n_beats;
     message_mark(beat, Heartbeat, sequence);
+    beat->safe_until = (int64_t)agreement_safe_until(&watch->agreement, store->role);
+    if (beat->safe_until > 0)
+        message_mark(beat, Heartbeat, safe_until);
     int size = message_encode(&message, frame, sizeof frame, NULL);
     if (size > 0)
         (void)link_send(store->link, frame,
@@ -218,6 +240,7 @@ int watch_stores_new(Service *service, StoreLivingFn on_living, void *userdata, 
         metrics_counter(service_metrics(service), "traffic_own_stalls_total",
                         "Times that the heartbeat timer was late and deadlines of stores began anew.", "");
     const FailoverTimes times = times_of(service_settings(service));
+    agreement_init(&watch->agreement);
     failover_init(&watch->failover, &times, service_now(service));
 
     int r = find_boot_id(watch);
@@ -255,6 +278,14 @@ bool watch_stores_is_living(const WatchStores *watch, StoreRole role) {
     return failover_is_living(&watch->failover, role);
 }
 
+void watch_stores_lost(WatchStores *watch) {
+    agreement_end(&watch->agreement);
+}
+
+bool watch_stores_are_equal(const WatchStores *watch) {
+    return agreement_is_equal(&watch->agreement);
+}
+
 StoreReport watch_stores_report(const WatchStores *watch, StoreRole role) {
     const Watched *store = &watch->stores[role];
     const StoreWatch *judged = &watch->failover.stores[role];
@@ -272,5 +303,7 @@ StoreReport watch_stores_report(const WatchStores *watch, StoreRole role) {
         .rows_waiting = last->rows_waiting,
         .has_disk_free = store->is_heard && message_has(last, Heartbeat, disk_free_bytes),
         .disk_free_bytes = last->disk_free_bytes,
+        .has_records = store->is_heard && message_has(last, Heartbeat, n_records),
+        .n_records = last->n_records,
     };
 }

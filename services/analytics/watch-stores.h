@@ -24,6 +24,12 @@ bool watch_stores_answering(const WatchStores *watch, StoreRole *ret_role);
 
 bool watch_stores_is_living(const WatchStores *watch, StoreRole role);
 
+/* A record was not handed to a store: the two may differ now, so neither may delete until they are seen to be equal. */
+void watch_stores_lost(WatchStores *watch);
+
+/* Both stores hold the same, as far as their last heartbeats tell. */
+bool watch_stores_are_equal(const WatchStores *watch);
+
 /* What is known of one store; ages count from its last heartbeat. */
 typedef struct StoreReport {
     StoreState state;
@@ -36,5 +42,7 @@ typedef struct StoreReport {
     int64_t rows_waiting;
     bool has_disk_free;
     int64_t disk_free_bytes;
+    bool has_records;
+    int64_t n_records;
 } StoreReport;
 StoreReport watch_stores_report(const WatchStores *watch, StoreRole role);

@@ -417,6 +417,8 @@ Database *database_free(Database *database) {
         journal_event(JOURNAL_LOST, NULL, 0,
                       "The %s store ends with %zu records that it could not commit: %s",
                       store_role_words[database->role], n_waiting, problem.text);
+    if (database->waiting)
+        count(database);
     zhub_on_batch_end(service_hub(database->service), NULL, NULL);
     timer_free(database->commit_timer);
     timer_free(database->tick_timer);
@@ -448,6 +450,8 @@ void database_set_safe_until(Database *database, int64_t safe_until) {
 }
 
 DatabaseState database_state(const Database *database) {
+    static const StoreTotals nothing;
+    const StoreTotals *totals = database->writer ? record_writer_totals(database->writer) : &nothing;
     struct stat file = {0};
     (void)stat(database->path, &file);
     return (DatabaseState){
@@ -457,7 +461,10 @@ DatabaseState database_state(const Database *database) {
             mono_between(group_commit_last_commit(database->group), service_now(database->service)),
         .rows_waiting = group_commit_rows_waiting(database->group),
         .disk_free_bytes = database->disk_free_bytes,
-        .committed_until = database->writer ? record_writer_totals(database->writer)->committed_us : 0,
+        .committed_until = totals->committed_us,
+        .n_records = totals->sensor_events + totals->congestion_records + totals->semaphore_changes +
+                     totals->priority_actions,
+        .event_set = totals->event_set,
         .file_bytes = file.st_size,
     };
 }

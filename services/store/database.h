@@ -54,6 +54,8 @@ typedef struct DatabaseState {
     size_t rows_waiting;
     uint64_t disk_free_bytes;
     uint64_t committed_until;
+    int64_t n_records;  /* rows of all tables... */
+    uint64_t event_set; /* ... and the sum over the events' identities, what waits for its commit included */
     int64_t file_bytes;
 } DatabaseState;
 

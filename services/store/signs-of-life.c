@@ -3,6 +3,7 @@
 #include "shell/link.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ static Message own_beat(SignsOfLife *signs) {
     beat->commit_age_usec = (int64_t)state.commit_age_usec;
     beat->rows_waiting = (int64_t)state.rows_waiting;
     beat->disk_free_bytes = (int64_t)state.disk_free_bytes;
+    beat->n_records = state.n_records;
+    (void)snprintf(beat->event_set, sizeof beat->event_set, "%016" PRIx64, state.event_set);
     beat->committed_until = (int64_t)state.committed_until;
     message_mark(beat, Heartbeat, role);
     message_mark(beat, Heartbeat, boot_id);
@@ -41,6 +44,8 @@ static Message own_beat(SignsOfLife *signs) {
     message_mark(beat, Heartbeat, commit_age_usec);
     message_mark(beat, Heartbeat, rows_waiting);
     message_mark(beat, Heartbeat, disk_free_bytes);
+    message_mark(beat, Heartbeat, n_records);
+    message_mark(beat, Heartbeat, event_set);
     message_mark(beat, Heartbeat, committed_until);
     return message;
 }
