@@ -117,7 +117,7 @@ struct json_object *answer_status(const AnswerSources *sources, const JsonText *
     add(data, "answering_store", from_store ? text(store_role_words[store]) : NULL);
     add(data, "events_per_second", rates(sources));
     add(data, "stores", store_lines(sources));
-    add(data, "stores_equal", json_object_new_boolean(watch_stores_are_equal(sources->watch)));
+    add(data, "stores_agree", json_object_new_boolean(watch_stores_agree(sources->watch)));
     add(data, "uptime", seconds(mono_between(sources->started, service_now(sources->service))));
     return data;
 }

@@ -282,8 +282,8 @@ void watch_stores_lost(WatchStores *watch) {
     agreement_end(&watch->agreement);
 }
 
-bool watch_stores_are_equal(const WatchStores *watch) {
-    return agreement_is_equal(&watch->agreement);
+bool watch_stores_agree(const WatchStores *watch) {
+    return watch->agreement.is_proven;
 }
 
 StoreReport watch_stores_report(const WatchStores *watch, StoreRole role) {

@@ -27,8 +27,8 @@ bool watch_stores_is_living(const WatchStores *watch, StoreRole role);
 /* A record was not handed to a store: the two may differ now, so neither may delete until they are seen to be equal. */
 void watch_stores_lost(WatchStores *watch);
 
-/* Both stores hold the same, as far as their last heartbeats tell. */
-bool watch_stores_are_equal(const WatchStores *watch);
+/* Both stores were seen to hold the same, and nothing was lost since: they differ at most by what is on its way. */
+bool watch_stores_agree(const WatchStores *watch);
 
 /* What is known of one store; ages count from its last heartbeat. */
 typedef struct StoreReport {
