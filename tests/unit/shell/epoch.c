@@ -1,0 +1,99 @@
+/* Every start has a greater number than the one before, whatever the wall clock says. */
+#include "shell/epoch.h"
+#include "base/macro.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct Directory {
+    char path[64], file[80];
+} Directory;
+
+static int set_up(void **state) {
+    Directory *directory = calloc(1, sizeof *directory);
+    snprintf(directory->path, sizeof directory->path, "/tmp/epoch-test-XXXXXX");
+    assert_non_null(mkdtemp(directory->path));
+    snprintf(directory->file, sizeof directory->file, "%s/epoch", directory->path);
+    *state = directory;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    Directory *directory = *state;
+    unlink(directory->file);
+    assert_int_equal(rmdir(directory->path), 0); /* and nothing else was left there */
+    free(directory);
+    return 0;
+}
+
+static int64_t begin(const char *path, uint64_t wall_usec) {
+    int64_t epoch = -1;
+    Problem problem = {""};
+    if (epoch_begin(path, (Wall){wall_usec}, &epoch, &problem) < 0)
+        fail_msg("%s", problem.text);
+    return epoch;
+}
+
+static void the_epoch_is_the_wall_clock_when_that_went_on(void **state) {
+    Directory *directory = *state;
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    assert_int_equal(begin(directory->path, 1001), 1001);
+}
+
+static void the_epoch_grows_by_one_when_the_wall_clock_stood_still_or_went_back(void **state) {
+    Directory *directory = *state;
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    assert_int_equal(begin(directory->path, 1000), 1001);
+    assert_int_equal(begin(directory->path, 5), 1002);
+    assert_int_equal(begin(directory->path, 1002), 1003);
+    assert_int_equal(begin(directory->path, 2000), 2000);
+}
+
+static void without_a_directory_the_wall_clock_alone_decides(void **state) {
+    (void)state;
+    assert_int_equal(begin(NULL, 7), 7);
+}
+
+static void a_file_with_anything_else_is_refused_by_name(void **state) {
+    Directory *directory = *state;
+    static const char *const contents[] = {
+        "", "x\n", "12", "12 \n", "-1\n", "9223372036854775807\n", "99999999999999999999\n"};
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        int64_t epoch = -1;
+        Problem problem = {""};
+        FILE *out = fopen(directory->file, "w");
+        fputs(contents[i], out);
+        fclose(out);
+        assert_int_equal(epoch_begin(directory->path, (Wall){1000}, &epoch, &problem), -EINVAL);
+        assert_int_equal(epoch, -1);
+        assert_non_null(strstr(problem.text, directory->file));
+    }
+}
+
+static void a_missing_directory_is_named(void **state) {
+    (void)state;
+    int64_t epoch;
+    Problem problem = {""};
+    assert_int_equal(epoch_begin("/nonexistent/state", (Wall){1000}, &epoch, &problem), -ENOENT);
+    assert_non_null(strstr(problem.text, "/nonexistent/state"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_epoch_is_the_wall_clock_when_that_went_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_epoch_grows_by_one_when_the_wall_clock_stood_still_or_went_back,
+                                        set_up, tear_down),
+        cmocka_unit_test(without_a_directory_the_wall_clock_alone_decides),
+        cmocka_unit_test_setup_teardown(a_file_with_anything_else_is_refused_by_name, set_up, tear_down),
+        cmocka_unit_test(a_missing_directory_is_named),
+    };
+    return cmocka_run_group_tests_name("epoch", tests, NULL, NULL);
+}
