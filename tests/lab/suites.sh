@@ -1,4 +1,181 @@
 # shellcheck shell=bash
+# `lab test`: builds once with warnings as errors and runs the suites, each a function suite_NAME. A suite's output goes to a
+# log of its own and to the terminal only when it fails; a table and one line of totals end it all.
+
+suites_build=$lab_work/test-build
+suites_log_dir=$lab_work/test-logs
+
+suites_all=(lint unit property scenario fuzz services v0 sanitize coverage mutants packaging lab)
+
+# Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
+suites_needs=(
+    build-essential clang-14 clang-format cppcheck gcovr git jq lintian procps python3 python3-pytest python3-zmq shellcheck
+    debhelper systemd sqlite3 man-db
+)
+
+suites_meson=(--warnlevel 3 --werror)
+
+# suites_configure DIR OPTION...: a build directory, once.
+suites_configure() {
+    local dir=$1
+    shift
+    [ -f "$dir/build.ninja" ] || meson setup "$dir" "$lab_top" "${suites_meson[@]}" "$@"
+    meson compile -C "$dir"
+}
+
+suites_prepare() {
+    mapfile -t needs < <(packages_build_needs)
+    host_needs "lab test" "${suites_needs[@]}" "${needs[@]}" "${backend_needs[@]}"
+    mkdir -p "$suites_log_dir"
+    step "Building (warnings are errors; .lab/test-build)"
+    suites_configure "$suites_build" >"$suites_log_dir/build.log" 2>&1 || {
+        tail -n 40 "$suites_log_dir/build.log" >&2
+        die "it does not build; the end of .lab/test-logs/build.log is above"
+    }
+}
+
+# Runs the tests of some meson suites in a build directory and counts them.
+suites_run_meson() {
+    local dir=$1 suite arguments=() status=0
+    shift
+    for suite in "$@"; do
+        arguments+=(--suite "$suite")
+    done
+    meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$(nproc)" "${arguments[@]}" || status=$?
+    suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/testlog.json")
+    suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/testlog.json")
+    return $status
+}
+
+suites_run_pytest() {
+    local report=$suites_log_dir/pytest.xml status=0
+    LAB="test" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
+    # shellcheck disable=SC2016 # XPath, not shell
+    read -r suite_passed suite_failed < <(/usr/bin/python3 - "$report" <<'END'
+import sys, xml.etree.ElementTree as xml
+suite = xml.parse(sys.argv[1]).getroot().find("testsuite")
+tests, failed, skipped = (int(suite.get(name)) for name in ("tests", "failures", "skipped"))
+errors = int(suite.get("errors"))
+print(tests - failed - errors - skipped, failed + errors)
+END
+    )
+    return $status
+}
+
+# One check of a suite that is a list of commands.
+check() {
+    local what=$1
+    shift
+    echo "--- $what"
+    if "$@"; then
+        suite_passed=$((suite_passed + 1))
+    else
+        echo "FAILED: $what"
+        suite_failed=$((suite_failed + 1))
+    fi
+}
+
+suites_files() {
+    git -c safe.directory='*' -C "$lab_top" ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+        [ ! -f "$lab_top/$file" ] || echo "$lab_top/$file"
+    done
+}
+
+lint_format() {
+    suites_files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+}
+
+lint_cppcheck() {
+    cppcheck --quiet --project="$suites_build/compile_commands.json" --enable=warning,performance,portability \
+        --inline-suppr --suppress=missingIncludeSystem --error-exitcode=1 -j "$(nproc)"
+}
+
+lint_shell() {
+    (cd "$lab_top" && shellcheck -x --check-sourced lab)
+    suites_files | xargs grep -lE '^#!/bin/(ba)?sh' | grep -v '/packaging/debian/' | xargs shellcheck
+}
+
+suite_lint() {
+    check "clang-format" lint_format
+    check "cppcheck" lint_cppcheck
+    check "shellcheck" lint_shell
+    [ "$suite_failed" -eq 0 ]
+}
+
+suite_unit() { suites_run_meson "$suites_build" unit; }
+suite_property() { suites_run_meson "$suites_build" property; }
+suite_scenario() { suites_run_meson "$suites_build" scenario; }
+suite_fuzz() { suites_run_meson "$suites_build" fuzz; }
+suite_services() { suites_run_meson "$suites_build" services; }
+suite_v0() { suites_run_meson "$suites_build" v0; }
+
+suite_sanitize() {
+    suites_configure "$lab_work/sanitize-build" -Db_sanitize=address,undefined -Db_lundef=false
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        suites_run_meson "$lab_work/sanitize-build" unit property fuzz
+}
+
+suite_coverage() {
+    local dir=$lab_work/coverage-build
+    suites_configure "$dir" -Db_coverage=true
+    find "$dir" -name '*.gcda' -delete
+    suites_run_meson "$dir" unit property scenario
+    check "at least 95 % of the core's lines are run by tests" \
+        gcovr --root "$lab_top" --filter "$lab_top/common/core/" --fail-under-line 95 "$dir"
+    [ "$suite_failed" -eq 0 ]
+}
+
+suite_mutants() {
+    check "every mutant is killed" "$lab_top/tests/mutants/run"
+    [ "$suite_failed" -eq 0 ]
+}
+
+suite_packaging() {
+    [ -n "$packages_are_built" ] || packages_build
+    packages_are_built=yes
+    suites_run_pytest "$lab_top/tests/packaging"
+}
+
+suite_lab() {
+    local status=0
+    [ -n "$packages_are_built" ] || packages_build
+    packages_are_built=yes
+    suites_run_pytest "$lab_top/tests/lab" || status=$?
+    LAB="test" "$lab_top/lab" down
+    return $status
+}
+
+# Runs one suite and adds its line to the table.
+suites_run() {
+    local suite=$1 log=$suites_log_dir/$1.log started=$SECONDS verdict
+    suite_passed=0 suite_failed=0
+    step "$suite"
+    if "suite_$suite" >"$log" 2>&1 && [ "$suite_failed" -eq 0 ]; then
+        verdict=passed
+    else
+        verdict=FAILED
+        tail -n 60 "$log" >&2
+        [ "$suite_failed" -gt 0 ] || suite_failed=1
+    fi
+    suites_rows+=("$(printf '%-10s  %-6s  %6d  %6d  %5d s' "$suite" $verdict "$suite_passed" "$suite_failed" \
+        $((SECONDS - started)))")
+    total_passed=$((total_passed + suite_passed))
+    total_failed=$((total_failed + suite_failed))
+}
+
 verb_test() {
-    die "no suites yet"
+    local suite chosen=("$@") suites_rows=() total_passed=0 total_failed=0 packages_are_built=
+    [ ${#chosen[@]} -gt 0 ] || chosen=("${suites_all[@]}")
+    for suite in "${chosen[@]}"; do
+        [[ " ${suites_all[*]} " = *" $suite "* ]] || usage_error "'$suite' is not a suite: expected ${suites_all[*]}"
+    done
+    need_root test "$@"
+    suites_prepare
+    for suite in "${chosen[@]}"; do
+        suites_run "$suite"
+    done
+    printf '\n%-10s  %-6s  %6s  %6s  %7s\n' suite result passed failed took
+    printf '%s\n' "${suites_rows[@]}"
+    echo "$total_passed passed, $total_failed failed"
+    [ "$total_failed" -eq 0 ]
 }

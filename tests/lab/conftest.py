@@ -1,0 +1,155 @@
+"""Three real machines for the tests, in a lab of their own ("test"), so that one which somebody uses is left alone.
+
+The lab is what a user gets: `lab up` builds packages, boots and installs. Tests speak to it through `lab` and, as any peer would,
+through its network: this process joins the lab's network namespace once the machines are up.
+"""
+import ctypes
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import zmq
+
+TOP = Path(__file__).resolve().parents[2]
+ADDRESS = {"pc1": "10.83.0.1", "pc2": "10.83.0.2", "pc3": "10.83.0.3"}
+SERVICES = {
+    "pc1": ["traffic-sensor@camera", "traffic-sensor@inductive", "traffic-sensor@gps", "traffic-broker"],
+    "pc2": ["traffic-analytics", "traffic-signal", "traffic-store@replica"],
+    "pc3": ["traffic-store@primary"],
+}
+UNITS = [(machine, unit) for machine, units in SERVICES.items() for unit in units]
+EXIT_DEGRADED = 6
+CLONE_NEWNET = 0x40000000
+
+
+def wait_until(condition, what, deadline_sec):
+    """Asks `condition` until it says something true and returns that; fails, naming what never happened, after the deadline."""
+    end = time.monotonic() + deadline_sec
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_sec} s: {what}")
+        time.sleep(0.05)
+
+
+class Lab:
+    name = "test"
+
+    def run(self, *arguments, check=True, timeout=300):
+        """`lab ARGUMENT...`, as a person would type it."""
+        done = subprocess.run([TOP / "lab", *arguments], env={**os.environ, "LAB": self.name}, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise AssertionError(f"lab {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def execute(self, machine, *command, check=True):
+        return self.run("exec", machine, *command, check=check)
+
+    def systemctl(self, machine, *arguments, check=True):
+        return self.execute(machine, "systemctl", *arguments, check=check).stdout.strip()
+
+    def main_pid(self, machine, unit):
+        return int(self.systemctl(machine, "show", "--property=MainPID", "--value", unit))
+
+    def main_pids(self):
+        """The process of every service: {(machine, unit): pid}, 0 for none."""
+        pids = {}
+        for machine, units in SERVICES.items():
+            answer = self.systemctl(machine, "show", "--property=MainPID", "--value", *units).split()
+            pids.update({(machine, unit): int(pid) for unit, pid in zip(units, answer)})
+        return pids
+
+    def is_active(self, machine, unit):
+        return self.systemctl(machine, "is-active", unit, check=False) == "active"
+
+    def trafficctl(self, machine, *arguments):
+        """What trafficctl answers as JSON, with its exit status."""
+        done = self.execute(machine, "trafficctl", "--json", *arguments, check=False)
+        return done.returncode, json.loads(done.stdout) if done.stdout.strip() else None
+
+    def status(self):
+        return self.trafficctl("pc3", "status")[1]["data"]
+
+    def events(self):
+        """How many events the store that answers has."""
+        return self.status()["db_summary"]["total_sensor_events"]
+
+    def journal_mark(self, machine, unit):
+        """The newest entry of a unit. (Of that unit: journalctl forgets one entry after a cursor that its filter hides.)"""
+        shown = self.execute(machine, "journalctl", "--quiet", "--lines=1", "--show-cursor", "--output=cat", f"--unit={unit}").stdout
+        return shown.rsplit("-- cursor: ", 1)[1].strip()
+
+    def journal(self, machine, unit, mark):
+        """Lines of a unit's journal since journal_mark()."""
+        return self.execute(machine, "journalctl", "--quiet", "--output=cat", f"--after-cursor={mark}", f"--unit={unit}",
+                            check=False).stdout.splitlines()
+
+    def wait_all_active(self, deadline_sec=20):
+        def every_service_has_a_process():
+            return all(self.main_pids().values())
+        wait_until(every_service_has_a_process, "every service runs", deadline_sec)
+
+    def wait_city_moves(self, deadline_sec=40):
+        """Until more events are stored than now."""
+        before = wait_until(self.events, "a store answers", deadline_sec)
+        wait_until(lambda: self.events() > before, "more events are stored", deadline_sec)
+
+
+def ask(machine, port, request, timeout_sec=5):
+    """One question to a link that answers queries."""
+    socket = zmq.Context.instance().socket(zmq.REQ)
+    socket.linger = 0
+    socket.connect(f"tcp://{ADDRESS[machine]}:{port}")
+    try:
+        socket.send_json(request)
+        if not socket.poll(timeout_sec * 1000):
+            raise AssertionError(f"{machine}:{port} does not answer {request}")
+        return socket.recv_json()
+    finally:
+        socket.close()
+
+
+def join_network(name):
+    """From now on this process and its children live in a network namespace."""
+    with open(f"/run/netns/{name}") as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"cannot join {name}")
+
+
+@pytest.fixture(scope="session")
+def lab():
+    lab = Lab()
+    lab.run("down")
+    lab.run("up", "--no-build", "--input", "random")
+    join_network(f"olaverde-{lab.name}")
+    return lab
+
+
+@pytest.fixture
+def city(lab):
+    """The lab with all services running and events arriving, whatever the test before did."""
+    lab.run("heal")
+    for machine in SERVICES:
+        lab.systemctl(machine, "start", f"traffic-{machine}.target")
+    lab.wait_all_active()
+    wait_until(lambda: lab.trafficctl("pc3", "status")[0] == 0, "the primary store answers", 20)
+    return lab
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows what the services said during the test."""
+    report = (yield).get_result()
+    if call.when == "call" and report.failed and "city" in item.funcargs:
+        since = f"--since=-{int(time.time() - call.start) + 1}s"
+        for machine in SERVICES:
+            done = item.funcargs["city"].execute(machine, "journalctl", "--no-pager", "--output=short-precise", since,
+                                                 "--unit=traffic-*", check=False)
+            lines = [line for line in done.stdout.splitlines() if "[LATENCY]" not in line and "NS: " not in line]
+            report.sections.append((f"journal of {machine}", "\n".join(lines[-60:])))

@@ -1,0 +1,51 @@
+"""The lab's own verbs."""
+import json
+
+import pytest
+
+from conftest import SERVICES
+
+
+def test_second_up_changes_nothing_that_runs(city):
+    before = city.main_pids()
+    done = city.run("up", "--no-build", "--input", "random", timeout=120)
+    assert "16 intersections" in done.stdout
+    assert city.main_pids() == before
+
+
+def test_up_with_another_mode_changes_the_mode(city):
+    city.run("up", "--no-build", "--input", "random", "--mode", "threaded", timeout=120)
+    assert "broker.mode = threaded" in city.execute("pc1", "trafficctl", "config", "cat").stdout
+    city.wait_city_moves()
+    city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
+def test_status_as_json_names_every_service(city):
+    status = json.loads(city.run("status", "--json").stdout)
+    seen = {machine["name"]: [service["unit"].removesuffix(".service") for service in machine["services"]]
+            for machine in status["machines"]}
+    assert {name: sorted(units) for name, units in seen.items()} == {name: sorted(units) for name, units in SERVICES.items()}
+    assert all(service["active"] == "active" for machine in status["machines"] for service in machine["services"])
+    assert status["city"]["total_intersections"] == 16
+
+
+def test_exec_gives_back_the_status_of_its_command(city):
+    assert city.execute("pc1", "sh", "-c", "exit 7", check=False).returncode == 7
+
+
+@pytest.mark.parametrize("arguments,expected", [
+    (["dance"], "is not a verb"),
+    (["up", "--input", "/nowhere"], "expected traffic, random or a readable recording"),
+    (["up", "--mode", "fast"], "expected standard or threaded"),
+    (["up", "--speed", "-1"], "expected a number"),
+    (["up", "--city"], "wants a value"),
+    (["exec", "pc9", "true"], "expected one of pc1 pc2 pc3"),
+    (["exec", "pc1"], "expected: lab exec MACHINE COMMAND"),
+    (["cut", "pc1", "pc1"], "two different machines"),
+    (["cut", "pc1", "pc2", "--sideways"], "expected: lab cut"),
+    (["test", "everything"], "is not a suite"),
+])
+def test_misuse_says_what_was_expected(city, arguments, expected):
+    done = city.run(*arguments, check=False)
+    assert done.returncode == 2
+    assert expected in done.stderr
