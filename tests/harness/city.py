@@ -189,12 +189,13 @@ class City:
                 total += float(sample[3])
         return total
 
-    def wait_fresh_metrics(self, title):
-        """Waits until the service has written its counters again: then they hold all that it did before the call."""
-        path = self.metrics_path(title)
-        self.wait(path.exists, f"{title} writes its counters")
-        before = path.stat().st_mtime_ns
-        self.wait(lambda: path.stat().st_mtime_ns > before, f"{title} writes its counters again")
+    def wait_fresh_metrics(self, *titles):
+        """Waits until each of the services has written its counters again: then they hold all that it did before the call."""
+        def written(title):
+            path = self.metrics_path(title)
+            return path.stat().st_mtime_ns if path.exists() else 0
+        before = {title: written(title) for title in titles}
+        self.wait(lambda: all(written(title) > before[title] for title in titles), f"{titles} write their counters again")
 
     def wait(self, condition, what, deadline_sec=DEADLINE_SEC):
         """wait_until() that notices when a service ends meanwhile."""
