@@ -1,3 +1,4 @@
+/* Two sides that mirror each other: a beat of one settles the other's candidate. */
 #include "core/agreement.h"
 
 void agreement_init(Agreement *agreement) {
@@ -32,7 +33,7 @@ void agreement_hear(Agreement *agreement, StoreRole role, const StoreMark *mark,
         }
         return;
     }
-    /* This beat says that all that had reached the store is committed: so the other one's candidate is here, too. */
+    /* All that had reached this store is committed: so the other one's candidate is here, too. */
     if (mark->n_waiting == 0 && mono_between(other->candidate_since, now) >= AGREEMENT_SETTLE_USEC) {
         other->safe_until = other->candidate;
         begin_candidate(other, now);

@@ -1,9 +1,10 @@
-/* Do both stores hold the same, and how far? Retention may delete from one store only what the other has too, so each is told up to
- * which of its own commits that is certain.
+/* Do both stores hold the same, and how far? Retention may delete from one store only what the other has
+ * too, so each is told up to which of its own commits that is certain.
  *
- * Agreement is proven once, by marks that are equal while neither store has anything waiting; from then on both are sent the same
- * records, so what one of them had committed SETTLE_USEC ago the other has as well, once it has nothing waiting. Whatever may have made
- * them differ (a store died, a record was skipped) ends the agreement until equal marks prove it anew. What was safe stays safe.
+ * Agreement is proven once, by marks that are equal while neither store has anything waiting; from then on
+ * both are sent the same records, so what one of them had committed SETTLE_USEC ago the other has as well,
+ * once it has nothing waiting. Whatever may have made them differ (a store died, a record was skipped) ends
+ * the agreement until equal marks prove it anew. What was safe stays safe.
  *
  * Knows neither stores nor records: marks are numbers. */
 #pragma once

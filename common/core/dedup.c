@@ -1,3 +1,4 @@
+/* A bucket of places per hash, a window of bits per life. */
 #include "core/dedup.h"
 
 #include <stdbool.h>

@@ -1,3 +1,5 @@
+/* The machine is one table of small functions; what is not in the table (a stall of our own) restarts
+ * deadlines before the table is asked. */
 #include "core/failover.h"
 
 #include <stddef.h>

@@ -1,3 +1,5 @@
+/* Every step judges all approaches, whatever the event: a reading that grew stale changes the state without
+ * one. */
 #include "core/intersection.h"
 
 #include <stddef.h>

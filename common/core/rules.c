@@ -1,3 +1,4 @@
+/* See the header for what the rules mean; here is only how they are put together. */
 #include "core/rules.h"
 
 static bool says_congested(const RuleThresholds *limits, const Readings *readings) {

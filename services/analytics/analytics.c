@@ -1,3 +1,5 @@
+/* Wiring, readiness, STATUS=. The order of making and ending is the only thing to know: who carries records
+ * is made first and ends last. */
 #include "analytics.h"
 
 #include "answers.h"

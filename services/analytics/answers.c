@@ -1,3 +1,5 @@
+/* Bodies of replies as JSON. A store's object is taken as it is and what analytics knows better is written
+ * over it; absent values are null, never invented. */
 #include "answers.h"
 
 #include "wire/timestamp.h"

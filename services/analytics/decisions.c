@@ -1,3 +1,5 @@
+/* Consequences of what the rules found. Everything here happens on edges or once for a green; nothing
+ * happens once for an event. */
 #include "decisions.h"
 
 #include "shell/journal.h"

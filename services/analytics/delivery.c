@@ -1,3 +1,6 @@
+/* Records on their way to the stores. A record is written once and its bytes go to both; each store has an
+ * outlet of its own with a ring behind it, empty as long as the link takes what comes, so that order is
+ * kept when it does not. */
 #include "delivery.h"
 
 #include "held-records.h"

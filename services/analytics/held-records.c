@@ -1,3 +1,4 @@
+/* A ring that doubles when it is full. */
 #include "held-records.h"
 
 #include <errno.h>

@@ -1,3 +1,5 @@
+/* One event at a time: decode, judge its number, check that it is about this city, store it, decide. The
+ * number is judged before the place is, so that a refused event is not told as a lost one as well. */
 #include "ingest.h"
 
 #include "core/dedup.h"

@@ -1,3 +1,5 @@
+/* Orders of an operator. They are carried out even while a store is behind: an ambulance does not wait for
+ * a database. */
 #include "operator.h"
 
 #include "base/text.h"

@@ -1,3 +1,5 @@
+/* Requests and replies. Whatever happens to a request, exactly one reply leaves: a client of the first
+ * implementation that gets none is locked for good. */
 #include "queries.h"
 
 #include "operator.h"

@@ -1,3 +1,5 @@
+/* Questions under way, in a table of fixed size. A deadline of a try is not the deadline of the answer:
+ * half of the time is kept for the other store. */
 #include "questions.h"
 
 #include "shell/journal.h"

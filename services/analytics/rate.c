@@ -1,3 +1,4 @@
+/* A ring of seconds; a place is emptied when its second begins. */
 #include "rate.h"
 
 enum { PLACES = RATE_SECONDS + 1 };

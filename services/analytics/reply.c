@@ -1,3 +1,4 @@
+/* The head of a reply. */
 #include "reply.h"
 
 #include "base/text.h"

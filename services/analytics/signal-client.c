@@ -1,3 +1,5 @@
+/* Requests to the signal service and its reports. What it refused is counted and told, but changes nothing
+ * here: the next green is asked for anyway. */
 #include "signal-client.h"
 
 #include "shell/journal.h"

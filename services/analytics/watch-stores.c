@@ -1,3 +1,5 @@
+/* Beats out every period, beats in as they come. One timer does both the sending and the judging, so a
+ * process that does not send cannot accuse either. */
 #include "watch-stores.h"
 
 #include "core/agreement.h"

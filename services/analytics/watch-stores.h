@@ -24,10 +24,12 @@ bool watch_stores_answering(const WatchStores *watch, StoreRole *ret_role);
 
 bool watch_stores_is_living(const WatchStores *watch, StoreRole role);
 
-/* A record was not handed to a store: the two may differ now, so neither may delete until they are seen to be equal. */
+/* A record was not handed to a store: the two may differ now, so neither may delete until they are seen to
+ * be equal. */
 void watch_stores_lost(WatchStores *watch);
 
-/* Both stores were seen to hold the same, and nothing was lost since: they differ at most by what is on its way. */
+/* Both stores were seen to hold the same, and nothing was lost since: they differ at most by what is on its
+ * way. */
 bool watch_stores_agree(const WatchStores *watch);
 
 /* What is known of one store; ages count from its last heartbeat. */

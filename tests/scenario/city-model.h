@@ -1,6 +1,7 @@
-/* A small city on a virtual clock: every core of the house at work, and a simple traffic model that closes the loop. Vehicles arrive
- * at each approach, leave while it is green, and are seen by cameras, loops and GPS; the readings cross a network that may lose or
- * repeat them, the rules ask for green, the plans and interlocks show it.
+/* A small city on a virtual clock: every core of the house at work, and a simple traffic model that closes
+ * the loop. Vehicles arrive at each approach, leave while it is green, and are seen by cameras, loops and
+ * GPS; the readings cross a network that may lose or repeat them, the rules ask for green, the plans and
+ * interlocks show it.
  *
  * One second of city is ten steps; an hour takes some milliseconds. The same seed gives the same hours. */
 #pragma once

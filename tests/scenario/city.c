@@ -1,4 +1,5 @@
-/* Hours of city in milliseconds: conditions, and the limits that must hold. The seed is printed; give another as SCENARIO_SEED. */
+/* Hours of city in milliseconds: conditions, and the limits that must hold. The seed is printed; give
+ * another as SCENARIO_SEED. */
 #include "city-model.h"
 
 #include <setjmp.h>

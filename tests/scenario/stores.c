@@ -1,4 +1,5 @@
-/* Hours of store outages, lost heartbeats and stalls of our own, against the truth that only the test knows. */
+/* Hours of store outages, lost heartbeats and stalls of our own, against the truth that only the test
+ * knows. */
 #include "core/failover.h"
 #include "core/random.h"
 
@@ -65,7 +66,8 @@ static void note(const FailoverChange *change) {
     world.returns[change->role] += change->before == STORE_DEAD;
 }
 
-/* One beat period: stores that are up answer, some beats are lost, then our own timer ticks, up to 85 ms late as was measured. */
+/* One beat period: stores that are up answer, some beats are lost, then our own timer ticks, up to 85 ms
+ * late as was measured. */
 static void period(void) {
     for (int role = 0; role < STORE_ROLE_COUNT; role++) {
         bool is_lost = random_unit(&world.random) < world.beat_loss;

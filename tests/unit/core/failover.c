@@ -38,7 +38,8 @@ static FailoverChange beat(StoreRole role, bool can_commit, uint64_t msec) {
     return failover_beat(&failover, role, can_commit, at(msec));
 }
 
-/* A tick that is on time, whatever `msec` is: the machine was not stalled, only nothing happened in between. */
+/* A tick that is on time, whatever `msec` is: the machine was not stalled, only nothing happened in
+ * between. */
 static FailoverChanges tick(uint64_t msec) {
     failover.last_tick = at(msec > BEAT ? msec - BEAT : 0);
     return failover_tick(&failover, at(msec));
