@@ -1,0 +1,494 @@
+"""The sensor service over its real link and its relay socket: random, replayed and relayed readings."""
+import gzip
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+import zmq
+
+from city import City, Process, wait_until
+
+PORTS = {"camera": 5555, "inductive": 5556, "gps": 5557}
+MANY = 3000
+
+
+class Subscriber:
+    def __init__(self, context, kind, topic=b"", high_water_mark=100000):
+        self.socket = context.socket(zmq.SUB)
+        self.socket.linger = 0
+        self.socket.rcvhwm = high_water_mark
+        self.socket.subscribe(topic)
+        self.socket.connect(f"tcp://127.0.0.1:{PORTS[kind]}")
+        self.events = []
+
+    def read(self, most=1 << 30):
+        try:
+            while len(self.events) < most:
+                frames = self.socket.recv_multipart(zmq.DONTWAIT)
+                assert len(frames) == 1
+                topic, text = frames[0].split(b" ", 1)
+                self.events.append({"topic": topic.decode(), **json.loads(text)})
+        except zmq.Again:
+            pass
+        return self.events
+
+    def wait(self, n, what="readings"):
+        wait_until(lambda: len(self.read(n)) >= n, f"{n} {what}")
+        return self.events
+
+
+@pytest.fixture
+def context():
+    context = zmq.Context()
+    yield context
+    context.destroy(linger=0)
+
+
+def gps(t, sensor="GPS-A1", intersection="INT-A1", speed=30.0, **more):
+    return {"t": t, "topic": "gps", "event": {"sensor_id": sensor, "tipo_sensor": "gps", "interseccion": intersection,
+                                              "velocidad_promedio": speed, **more}}
+
+
+def camera(t, sensor="CAM-A1-NS"):
+    return {"t": t, "topic": "camara", "event": {"sensor_id": sensor, "tipo_sensor": "camara", "interseccion": "INT-A1",
+                                                 "volumen": 1}}
+
+
+def loop(t):
+    return {"t": t, "topic": "espira", "event": {"sensor_id": "ESP-A1-NS", "tipo_sensor": "espira_inductiva",
+                                                 "interseccion": "INT-A1", "vehiculos_contados": 4, "intervalo_segundos": 30}}
+
+
+def recording(path, lines, **header):
+    head = {"format": "traffic-recording", "version": 1, "origin": "test", "duration": 100, "counts": {}, **header}
+    text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in [head, *lines])
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def replaying(path, speed=0, loop="no", **more):
+    return {"sensor.source": "replay", "sensor.recording": path, "sensor.speed": speed, "sensor.loop": loop, **more}
+
+
+def assert_no_gap(events):
+    assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+    assert len({(e["producer_id"], e["epoch"]) for e in events}) == 1
+
+
+def sensor(tmp_path, settings):
+    return City(tmp_path, settings=settings, services=[])
+
+
+# --- random
+
+
+def values(events):
+    return [{k: v for k, v in e.items() if "time" not in k and k not in ("epoch", "captured_us")} for e in events]
+
+
+@pytest.mark.parametrize("kind,topic", [("camera", "camara"), ("inductive", "espira"), ("gps", "gps")])
+def test_same_seed_gives_the_same_readings_after_a_restart(tmp_path, context, kind, topic):
+    runs = []
+    for run in (1, 2):
+        with sensor(tmp_path, {"sensor.speed": 0, "sensor.seed": 5}) as city:
+            city.start("sensor", kind)
+            runs.append(Subscriber(context, kind).wait(200)[:200])
+    assert values(runs[0]) == values(runs[1])
+    assert runs[1][0]["epoch"] > runs[0][0]["epoch"]
+    assert all(e["topic"] == topic for e in runs[0])
+    assert runs[0][0]["producer_id"].startswith(f"sensor-{kind}@")
+
+
+def test_first_reading_waits_for_the_first_subscriber(tmp_path, context):
+    with sensor(tmp_path, {"sensor.speed": 0}) as city:
+        process = city.start("sensor", "gps")
+        city.wait(lambda: "waiting for a subscriber" in process.status, "STATUS says what it waits for")
+        other = Subscriber(context, "gps", b"camara")  # the topic of somebody else is no reason to start
+        subscriber = Subscriber(context, "gps", b"gps")
+        assert_no_gap(subscriber.wait(100)[:100])
+        assert other.read() == []
+
+
+def test_a_slow_reader_loses_nothing(tmp_path, context):
+    with sensor(tmp_path, {"sensor.speed": 0}) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps", high_water_mark=10)
+        subscriber.wait(1)
+        city.wait(lambda: "waiting: the link is full" in process.status, "the link is full")
+        full_at = process.status
+        subscriber.wait(MANY * 10)  # more than any buffer on the way holds
+        assert_no_gap(subscriber.events)
+        city.wait(lambda: process.status != full_at, "STATUS goes on")
+
+
+def test_a_new_subscriber_finds_the_source_where_it_stopped(tmp_path, context):
+    with sensor(tmp_path, {"sensor.speed": 0}) as city:
+        process = city.start("sensor", "gps")
+        first = Subscriber(context, "gps")
+        first.wait(10)
+        first.socket.close()
+        stopped = r"waiting for a subscriber; ([1-9]\d*) sent"
+        sent = int(city.wait(lambda: re.search(stopped, process.status), "the source waits")[1])
+        second = Subscriber(context, "gps")
+        second.wait(10)
+        # the first subscriber took along what was on its way to it; nothing was published to nobody
+        assert second.events[0]["seq"] <= sent + 1
+
+
+def test_count_takes_the_first_sensors_of_the_kind(tmp_path, context):
+    with sensor(tmp_path, {"sensor.speed": 0, "sensor.count": 3}) as city:
+        city.start("sensor", "camera")
+        events = Subscriber(context, "camera").wait(30)
+    assert {e["sensor_id"] for e in events} == {"CAM-A1-NS", "CAM-A2-NS", "CAM-A3-NS"}
+
+
+# --- replay
+
+
+@pytest.mark.parametrize("speed", [0, 1, 20, 1000])
+def test_timestamps_are_base_and_offset_at_any_speed(tmp_path, context, speed):
+    offsets = [0, 0.25, 0.5, 1]
+    path = recording(tmp_path / "r.jsonl.gz", [gps(t) for t in offsets], recorded_from="2012-10-02T09:00:00Z")
+    with sensor(tmp_path, replaying(path, speed, **{"sensor.time_base": "recorded"})) as city:
+        city.start("sensor", "gps")
+        events = Subscriber(context, "gps").wait(4)
+    base = 1349168400 * 1000000
+    assert [e["captured_us"] - base for e in events] == [t * 1000000 for t in offsets]
+    assert [e["timestamp"] for e in events] == ["2012-10-02T09:00:00Z"] * 3 + ["2012-10-02T09:00:01Z"]
+
+
+def test_base_now_is_the_start_of_the_replay(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [gps(t) for t in (0, 30, 90.5)])
+    with sensor(tmp_path, replaying(path)) as city:
+        city.start("sensor", "gps")
+        before = time.time()
+        events = Subscriber(context, "gps").wait(3)
+    assert before * 1e6 - 1 <= events[0]["captured_us"] <= time.time() * 1e6
+    assert [e["captured_us"] - events[0]["captured_us"] for e in events] == [0, 30000000, 90500000]
+
+
+def test_a_loop_counts_until_its_reading(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [loop(30)], recorded_from="2012-10-02T09:00:00Z")
+    with sensor(tmp_path, replaying(path, **{"sensor.time_base": "recorded"})) as city:
+        city.start("sensor", "inductive")
+        event = Subscriber(context, "inductive").wait(1)[0]
+    assert (event["timestamp_inicio"], event["timestamp_fin"]) == ("2012-10-02T09:00:00Z", "2012-10-02T09:00:30Z")
+    assert "timestamp" not in event
+
+
+def test_each_process_replays_its_own_kind(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [camera(1), loop(1), gps(2), camera(3), gps(4)])
+    with sensor(tmp_path, replaying(path)) as city:
+        for kind in PORTS:
+            city.start("sensor", kind)
+        got = {kind: [e["topic"] for e in Subscriber(context, kind).wait(n)] for kind, n in
+               (("camera", 2), ("inductive", 1), ("gps", 2))}
+    assert got == {"camera": ["camara"] * 2, "inductive": ["espira"], "gps": ["gps"] * 2}
+
+
+def test_a_looped_recording_goes_on_in_time(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl.gz", [gps(10), gps(20)], duration=60)
+    with sensor(tmp_path, replaying(path, loop="yes")) as city:
+        city.start("sensor", "gps")
+        events = Subscriber(context, "gps").wait(6)[:6]
+    assert [(e["captured_us"] - events[0]["captured_us"]) / 1e6 for e in events] == [0, 10, 60, 70, 120, 130]
+    assert_no_gap(events)
+
+
+def test_an_ended_replay_keeps_the_service_up_and_says_so(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [gps(1), gps(2)])
+    with sensor(tmp_path, replaying(path)) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        subscriber.wait(2)
+        city.wait(lambda: "has ended" in process.status and "2 sent" in process.status, "STATUS says that it ended")
+        city.wait_log("sensor@gps", "the recording has ended")
+        assert process.is_running()
+
+
+def test_a_loop_over_nothing_of_this_kind_ends(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [camera(1)])
+    with sensor(tmp_path, replaying(path, loop="yes")) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        city.wait(lambda: "has ended" in process.status, "STATUS says that it ended")
+        city.wait_log("sensor@gps", "holds nothing for this sensor")
+
+
+def test_refused_lines_are_named_and_counted_and_cost_nothing_else(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [
+        gps(1), "nonsense", gps(2, sensor="GPS-Z9"), gps(3, intersection="INT-Z9"), gps(4, intersection="INT-A2"),
+        gps(5, timestamp="2026-02-09T15:10:00Z"), gps(6, speed=301), gps(0.5), gps(101), gps(7)])
+    with sensor(tmp_path, replaying(path)) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        events = subscriber.wait(2)
+        city.wait(lambda: "2 sent, 8 refused" in process.status, "all lines are read")
+        log = process.log()
+    assert [e["velocidad_promedio"] for e in events] == [30, 30]
+    assert_no_gap(events)
+    for line, why in ((3, "nonsense"), (4, "GPS-Z9"), (5, "INT-Z9"), (6, "INT-A1"), (7, "timestamp"), (8, "velocidad_promedio"),
+                      (9, '"t"'), (10, '"t"')):
+        found = [text for text in log.splitlines() if f"r.jsonl:{line}: refused" in text]
+        assert len(found) == 1 and why in found[0], (line, log)
+    assert city.metric("sensor@gps", "traffic_refused_total", link="recording") == 8
+
+
+def test_sensors_beyond_the_count_are_left_out_and_counted(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl", [gps(1), gps(2, "GPS-A2", "INT-A2"), gps(3)])
+    with sensor(tmp_path, replaying(path, **{"sensor.count": 1})) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        subscriber.wait(2)
+        city.wait(lambda: "2 sent, 0 refused" in process.status, "STATUS")
+    assert city.metric("sensor@gps", "traffic_events_total", outcome="left_out") == 1
+    assert city.metric("sensor@gps", "traffic_events_total", outcome="sent") == 2
+
+
+def test_a_damaged_file_ends_the_replay_and_not_the_service(tmp_path, context):
+    path = recording(tmp_path / "r.jsonl.gz", [gps(i / 100, speed=i % 97) for i in range(5000)])
+    path.write_bytes(path.read_bytes()[:-2000])
+    with sensor(tmp_path, replaying(path)) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        subscriber.wait(100)
+        city.wait(lambda: "the file is damaged" in process.status, "STATUS says that it is damaged")
+        city.wait_log("sensor@gps", "cannot be read beyond line")
+
+
+@pytest.mark.parametrize("make,settings,why", [
+    (None, {}, "No such file"),
+    (lambda path: path.write_text("nonsense\n"), {}, "expected the header of a recording"),
+    (lambda path: recording(path, [], duration=0), {"sensor.loop": "yes"}, "duration 0 cannot be looped"),
+    (lambda path: recording(path, []), {"sensor.time_base": "recorded"}, "when it was recorded"),
+])
+def test_a_recording_that_cannot_be_used_is_a_configuration_error(tmp_path, make, settings, why):
+    path = tmp_path / "r.jsonl"
+    if make:
+        make(path)
+    city = sensor(tmp_path, {**replaying(path), **settings})
+    process = Process(city, "sensor", "gps", {})
+    assert process.child.wait(timeout=20) == 78
+    assert why in process.log()
+
+
+# --- relay
+
+
+class Client:
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(20)
+        self.socket.connect(str(path))
+
+    def send(self, packet):
+        self.socket.send(packet if isinstance(packet, bytes) else json.dumps(packet).encode())
+
+    def answer(self):
+        return json.loads(self.socket.recv(4096))
+
+    def is_unanswered(self):
+        self.socket.setblocking(False)
+        try:
+            self.socket.recv(4096)
+            return False
+        except BlockingIOError:
+            return True
+        finally:
+            self.socket.settimeout(20)
+
+
+def packet(number, **more):
+    return {"id": number, "sensor_id": "GPS-A1", "tipo_sensor": "gps", "interseccion": "INT-A1", "velocidad_promedio": number % 100,
+            **more}
+
+
+RELAY = {"sensor.source": "relay"}
+
+
+def relay_path(city):
+    return city.runtime_dir / "sensor-gps.sock"
+
+
+def test_each_packet_is_answered_in_order(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        client = Client(relay_path(city))
+        asked = [packet(1), {**packet(2), "id": "two"}, packet(3, velocidad_promedio=301), {"id": 4}, b"nonsense", packet(6, interseccion="INT-Z9"),
+                 packet(7, sensor_id="GPS-A2"), packet(8, sensor_id="CAM-A1-NS"), packet(9)]
+        for one in asked:
+            client.send(one)
+        answers = [client.answer() for _ in asked]
+        assert [a.get("ack", a.get("refused")) for a in answers] == [1, "two", 3, 4, None, 6, 7, 8, 9]
+        assert ["ack" in a for a in answers] == [True, True, False, False, False, False, False, False, True]
+        for answer, why in ((2, "velocidad_promedio"), (3, "sensor_id"), (4, "JSON"), (5, "INT-Z9"), (6, "INT-A2"), (7, "CAM-A1-NS")):
+            assert why in answers[answer]["why"]
+        events = subscriber.wait(3)
+        assert [e["velocidad_promedio"] for e in events] == [1, 2, 9]
+        assert_no_gap(events)
+    assert city.metric("sensor@gps", "traffic_refused_total", link="relay") == 6
+
+
+def test_an_identity_of_the_client_is_kept(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        client = Client(relay_path(city))
+        for number in (1, 2, 3):
+            identity = {"producer_id": "sumo", "epoch": 9, "seq": 77} if number == 2 else {}
+            client.send(packet(number, **identity))
+            assert client.answer() == {"ack": number}
+        events = subscriber.wait(3)
+    assert [(e["producer_id"][:6], e["seq"]) for e in events] == [("sensor", 1), ("sumo", 77), ("sensor", 2)]
+
+
+def test_several_clients_are_served_each_in_its_order(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        clients = [Client(relay_path(city)) for _ in range(5)]
+        for number in range(200):
+            for index, client in enumerate(clients):
+                client.send(packet(number, velocidad_promedio=index))
+            for client in clients:
+                assert client.answer() == {"ack": number}
+        assert_no_gap(subscriber.wait(1000))
+
+
+def test_the_answer_waits_for_a_subscriber(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        process = city.start("sensor", "gps")
+        client = Client(relay_path(city))
+        client.send(packet(1))
+        city.wait(lambda: "relay for 1 clients; waiting for a subscriber" in process.status, "the client is there")
+        assert client.is_unanswered()
+        subscriber = Subscriber(context, "gps")
+        assert client.answer() == {"ack": 1}
+        subscriber.wait(1)
+
+
+def test_a_full_link_stops_the_client_and_loses_nothing(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps", high_water_mark=10)
+        client = Client(relay_path(city))
+        client.socket.setblocking(False)
+        sent, acked = 0, []
+
+        def read_answers():
+            try:
+                while True:
+                    acked.append(json.loads(client.socket.recv(4096))["ack"])
+            except BlockingIOError:
+                return len(acked)
+
+        def push():
+            nonlocal sent
+            try:
+                while True:
+                    client.send(packet(sent, velocidad_promedio=1, note="x" * 2000))
+                    sent += 1
+            except BlockingIOError:
+                read_answers()
+            return "waiting: the link is full" in process.status
+
+        city.wait(push, "the link is full")
+        answered = read_answers()
+        assert answered < sent
+        city.wait(lambda: subscriber.read() and read_answers() == sent, "all are acknowledged")
+        assert acked == list(range(sent))
+        subscriber.wait(sent)
+        assert_no_gap(subscriber.events)
+
+
+def test_what_was_read_is_published_though_its_client_has_gone(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        process = city.start("sensor", "gps")
+        first = Subscriber(context, "gps")
+        client = Client(relay_path(city))
+        client.send(packet(1))
+        assert client.answer() == {"ack": 1}
+        client.send(packet(2))
+        assert client.answer() == {"ack": 2}
+        client.socket.close()
+        city.wait(lambda: "relay for 0 clients" in process.status, "the client has gone")
+        again = Client(relay_path(city))
+        again.send(packet(3))
+        assert again.answer() == {"ack": 3}
+        assert_no_gap(first.wait(3))
+
+
+def test_a_client_that_does_not_read_its_answers_holds_up_nobody(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        deaf, other = Client(relay_path(city)), Client(relay_path(city))
+        deaf.socket.setblocking(False)
+        sent = 0
+
+        def push():
+            nonlocal sent
+            try:
+                while True:
+                    deaf.send(packet(sent))
+                    sent += 1
+            except BlockingIOError:
+                subscriber.read()
+                return len(subscriber.events) < sent  # its answers are stuck: what it sent is not read any more
+
+        city.wait(push, "the deaf client is stuck")
+        other.send(packet(-1))
+        wait_until(lambda: subscriber.read() is not None and not other.is_unanswered(), "the other client is answered")
+
+
+def test_a_packet_above_16_kib_is_refused_and_the_next_is_taken(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        client = Client(relay_path(city))
+        client.send(packet(1, note="x" * 20000))
+        answer = client.answer()
+        assert answer["refused"] is None and "at most 16384 bytes" in answer["why"]
+        client.send(packet(2))
+        assert client.answer() == {"ack": 2}
+
+
+def test_the_socket_of_a_dead_process_is_taken_over(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        city.stop("sensor@gps", how=9)
+        assert relay_path(city).exists()
+        city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps")
+        client = Client(relay_path(city))
+        client.send(packet(1))
+        assert client.answer() == {"ack": 1}
+        city.stop("sensor@gps")
+        assert not relay_path(city).exists()
+
+
+def test_systemd_may_bring_the_socket(tmp_path, context):
+    city = sensor(tmp_path, {})
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(tmp_path / "activated.sock"))
+    listener.listen()
+    (tmp_path / "state").mkdir(exist_ok=True)
+    binary = os.path.join(os.environ["TRAFFIC_BUILD"], "services/sensor/traffic-sensor")
+    command = [binary, "gps", "--config", str(city.config), "--state-dir", str(tmp_path / "state"), "--runtime-dir", str(city.runtime_dir),
+               "--set", "sensor.source=relay"]
+    child = subprocess.Popen(["bash", "-c", 'fd=$1; shift; eval "exec 3<&$fd"; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay exec "$@"', "sh",
+                              str(listener.fileno()), *command], pass_fds=[listener.fileno()])
+    try:
+        subscriber = Subscriber(context, "gps")
+        client = Client(tmp_path / "activated.sock")
+        client.send(packet(1))
+        assert client.answer() == {"ack": 1}
+        assert not relay_path(city).exists()
+    finally:
+        child.terminate()
+        assert child.wait(timeout=20) == 0
