@@ -3,13 +3,14 @@
 # quick, and one with other options changes just those.
 
 up_city= up_input=traffic up_speed=1 up_mode=standard up_build=yes up_local=no
+up_set=() # section.key=value
 
 city_timeout_sec=60
 
 up_options() {
     while [ $# -gt 0 ]; do
         case $1 in
-        --city | --input | --speed | --mode)
+        --city | --input | --speed | --mode | --set)
             [ $# -ge 2 ] || usage_error "$1 wants a value; see: lab help"
             local option=$1
             shift
@@ -20,6 +21,10 @@ up_options() {
         --input) up_input=$1 ;;
         --speed) up_speed=$1 ;;
         --mode) up_mode=$1 ;;
+        --set)
+            [[ $1 =~ ^[a-z]+\.[a-z0-9_]+=.+$ ]] || usage_error "--set $1: expected SECTION.KEY=VALUE"
+            up_set+=("$1")
+            ;;
         --no-build) up_build=no ;;
         --local) up_local=yes ;;
         *) usage_error "'$1' is not an option of up; see: lab help" ;;
@@ -55,11 +60,18 @@ up_settings() {
         printf 'source = random\n'
     else
         printf 'source = replay\n'
+        # As fast as the links take it, again and again, would only fill the disk.
+        [ "$up_speed" != 0 ] || printf 'loop = no\n'
     fi
     if [ -n "$recording" ]; then
         printf 'recording = %s\n' "$recording"
     fi
     printf '[broker]\nmode = %s\n' "$up_mode"
+    local setting name
+    for setting in "${up_set[@]}"; do
+        name=${setting%%=*}
+        printf '[%s]\n%s = %s\n' "${name%%.*}" "${name#*.}" "${setting#*=}"
+    done
 }
 
 # Gives a machine its settings; succeeds when they differ from those it had.
@@ -157,21 +169,21 @@ up_wait_for_city() {
 }
 
 up_next_commands() {
-    local lab=lab
-    [ "$LAB" = city ] || lab="LAB=$LAB lab"
+    local lab=./lab
+    [ "$LAB" = city ] || lab="LAB=$LAB ./lab"
     cat <<END
 
 Try:
-  ./$lab exec pc3 trafficctl status --watch
-  ./$lab exec pc3 trafficctl wave row B --reason ambulance
-  ./$lab exec pc2 journalctl -u traffic-signal -f
+  $lab exec pc3 trafficctl status --watch
+  $lab exec pc3 trafficctl wave row B --reason ambulance
+  $lab exec pc2 journalctl -u traffic-signal -f
 END
     [ $up_local = yes ] || cat <<END
-  ./$lab exec pc3 systemctl stop traffic-store@primary     # and start it again
-  ./$lab cut pc2 pc3                                       # and: ./$lab heal
-  ./$lab shell pc1
+  $lab exec pc3 systemctl stop traffic-store@primary     # and start it again
+  $lab cut pc2 pc3                                       # and: $lab heal
+  $lab shell pc1
 END
-    echo "  ./$lab down"
+    echo "  $lab down"
 }
 
 verb_up() {
