@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void say(Reply *reply, ReplyStatus status, const char *format, va_list arguments) {
+printf_like(3, 0) static void say(Reply *reply, ReplyStatus status, const char *format, va_list arguments) {
     reply->status = status;
     message_mark(reply, Reply, status);
     (void)vsnprintf(reply->message, sizeof reply->message, format, arguments);
