@@ -26,4 +26,5 @@
         free_function(*p);                                                                                   \
     }
 
-#define printf_like(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
+#define printf_like(format_index, first_argument)                                                            \
+    __attribute__((format(printf, format_index, first_argument)))

@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-
 VOCABULARY_DEFINE(DIRECTION, DIRECTION_LIST, direction_words);
 VOCABULARY_DEFINE(COLOUR, COLOUR_LIST, colour_words);
 VOCABULARY_DEFINE(SENSOR_KIND, SENSOR_KIND_LIST, sensor_kind_words);

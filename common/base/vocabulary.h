@@ -56,9 +56,10 @@
 
 /* The definition of a list, in exactly one source file. */
 #define VOCABULARY_WORD(id, word) [id] = word,
-#define VOCABULARY_DEFINE(PREFIX, LIST, words) const char *const words[PREFIX##_COUNT + 1] = {LIST(VOCABULARY_WORD)}
+#define VOCABULARY_DEFINE(PREFIX, LIST, words)                                                               \
+    const char *const words[PREFIX##_COUNT + 1] = {LIST(VOCABULARY_WORD)}
 
-#define VOCABULARY_ENTRY(id, word) id,
+#define VOCABULARY_ENTRY(id, word)    id,
 #define VOCABULARY_PLUS_ONE(id, word) +1
 #define VOCABULARY(Type, PREFIX, LIST, words)                                                                \
     typedef enum Type { LIST(VOCABULARY_ENTRY) } Type;                                                       \

@@ -106,7 +106,7 @@ static void identity_is_added_behind_what_came(void **state) {
     Message event;
     assert_string_equal(identified("gps {" GPS ",\"extra\":[1.50]}  \n", &event),
                         "gps {" GPS ",\"extra\":[1.50],\"producer_id\":\"broker@pc1\",\"epoch\":7,\"seq\":42,"
-                                    "\"captured_us\":1770649800123456}");
+                        "\"captured_us\":1770649800123456}");
     assert_identity(&event);
     assert_int_equal(event.GPS_EVENT.captured_usec, NOW_USEC);
 }

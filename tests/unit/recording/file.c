@@ -12,7 +12,7 @@
     "\"gps\":2}}\n"
 #define GPS(t)                                                                                               \
     "{\"t\":" #t ",\"topic\":\"gps\",\"event\":{\"sensor_id\":\"GPS-A1\",\"tipo_sensor\":\"gps\","           \
-                 "\"interseccion\":\"INT-A1\","                                                              \
+    "\"interseccion\":\"INT-A1\","                                                                           \
     "\"velocidad_promedio\":31.5}}"
 
 static RecordingReader *opened(const char *path) {
