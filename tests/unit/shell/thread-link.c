@@ -20,7 +20,7 @@ typedef struct Bench {
     atomic_int thread_result; /* of the last blocking call */
     atomic_uint n_through;
     unsigned n_sent, n_stops, n_read;
-    bool is_stopped;
+    bool is_stopped, is_thread_joined;
 } Bench;
 
 static void *forward_everything(void *userdata) {
@@ -87,12 +87,16 @@ static int set_up(void **state) {
 }
 
 static void stop_thread(Bench *bench) {
+    if (bench->is_thread_joined)
+        return;
+    bench->is_thread_joined = true;
     thread_link_stop(bench->thread_link);
     pthread_join(bench->thread, NULL);
 }
 
 static int tear_down(void **state) {
     Bench *bench = *state;
+    stop_thread(bench); /* when the test failed half-way */
     thread_link_free(bench->thread_link);
     link_free(bench->pipe);
     link_free(bench->publisher);
@@ -110,10 +114,11 @@ static void every_frame_passes_the_thread_although_the_loop_reads_slowly(void **
     link_pause(bench->pipe, true);
     assert_int_equal(send_more(bench->publisher, bench), 0);
     run_until(bench->service, everything_is_read, bench);
+    stop_thread(
+        bench); /* it counts a frame after handing it over, so the loop may be ahead of it until here */
+    assert_int_equal(bench->thread_result, 0);
     assert_int_equal(bench->n_through, STREAM_FRAMES);
     assert_true(bench->n_stops >= 5);
-    stop_thread(bench);
-    assert_int_equal(bench->thread_result, 0);
 }
 
 static void a_thread_that_waits_for_a_frame_ends_when_asked(void **state) {
