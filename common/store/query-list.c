@@ -12,15 +12,17 @@
 
 static const char first_timestamp[] = "", last_timestamp[] = "9999-12-31T23:59:59Z";
 
-/* Parameters 1 and 2 of every statement with a range. */
-static int bind_range(QueryJob *job, Problem *problem) {
+/* Parameters 1 and 2 of every statement with a range; `from_offset_usec` is added to where it begins. */
+static int bind_range(QueryJob *job, uint64_t from_offset_usec, Problem *problem) {
     const Query *query = &job->query;
     bool has_from = message_has(query, Query, from), has_to = message_has(query, Query, to);
     if (has_from && has_to && query->from.usec > query->to.usec)
         return problem_set(problem, -EINVAL,
                            "timestamp_inicio: expected no later than timestamp_fin (%s), got %s",
                            timestamp_format(query->to).text, timestamp_format(query->from).text);
-    query_bind_text(job, 1, has_from ? timestamp_format(query->from).text : first_timestamp);
+    query_bind_text(job, 1,
+                    has_from ? timestamp_format((Wall){query->from.usec + from_offset_usec}).text
+                             : first_timestamp);
     query_bind_text(job, 2, has_to ? timestamp_format(query->to).text : last_timestamp);
     return 0;
 }
@@ -56,7 +58,7 @@ static int begin_page(QueryJob *job, ReadStatement all, ReadStatement of_one, Re
     if (r >= 0)
         r = query_lend(job, is_of_one ? of_one : all, problem);
     if (r >= 0)
-        r = bind_range(job, problem);
+        r = bind_range(job, 0, problem);
     if (r < 0)
         return r;
 
@@ -120,7 +122,7 @@ static int begin_counts(QueryJob *job, Problem *problem) {
     bool is_of_one = message_has(query, Query, intersection);
     int r = query_lend(job, is_of_one ? READ_COUNTS_OF : READ_COUNTS, problem);
     if (r >= 0)
-        r = bind_range(job, problem);
+        r = bind_range(job, USEC_PER_SEC, problem); /* after `from`: timestamps are whole seconds */
     if (r < 0)
         return r;
     if (message_has(query, Query, sensor_type))
@@ -144,14 +146,15 @@ static void write_bucket(QueryJob *job) {
     fputc('}', job->out);
 }
 
-/* The interval of the current row. Neighbours in time mostly have the very same timestamp. */
+/* The interval of the current row: it includes its end, not its beginning. Neighbours in time mostly have the very same timestamp. */
 static uint64_t bucket_of_row(QueryJob *job) {
     const char *text = query_column_text(job, 0);
     if (strcmp(text, job->seen.text) != 0) {
         Wall instant = {0};
         (void)timestamp_parse(text, strlen(text), &instant);
         (void)snprintf(job->seen.text, sizeof job->seen.text, "%s", text);
-        job->seen_bucket = instant.usec / USEC_PER_SEC / job->interval_sec;
+        uint64_t second = instant.usec / USEC_PER_SEC;
+        job->seen_bucket = (second > 0 ? second - 1 : 0) / job->interval_sec;
     }
     return job->seen_bucket;
 }

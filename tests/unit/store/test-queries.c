@@ -411,21 +411,24 @@ static void page_of_large_rows_ends_before_it_exceeds_a_reply(void **state) {
 
 /* --- counts ------------------------------------------------------------------------------------------------------ */
 
-static void counts_per_interval_are_exact(void **state) {
+/* Event n is of second n - 1 after noon: the first one ends the minute before. */
+static void counts_per_interval_are_exact_and_include_its_end(void **state) {
     Fixture *fixture = *state;
     test_store_events(fixture->file, fixture->writer, 1, 150);
-    int64_t expected[3] = {0};
+    int64_t expected[4] = {0};
     for (int n = 1; n <= 150; n++)
-        expected[(n - 1) / 60] += n % 30;
+        expected[(n - 2 + 60) / 60] += n % 30;
     json_object *data = ask_in_steps(fixture, "{\"command\":\"COUNT_EVENTS\",\"interval_sec\":60}", 7, NULL);
-    assert_int_equal(length_at(data, "/counts"), 3);
-    assert_string_equal(text_at(data, "/counts/0/from"), "2026-11-20T12:00:00Z");
-    assert_string_equal(text_at(data, "/counts/2/from"), "2026-11-20T12:02:00Z");
-    assert_int_equal(integer_at(data, "/counts/0/events"), 60);
-    assert_int_equal(integer_at(data, "/counts/2/events"), 30);
+    assert_int_equal(length_at(data, "/counts"), 4);
+    assert_string_equal(text_at(data, "/counts/0/from"), "2026-11-20T11:59:00Z");
+    assert_string_equal(text_at(data, "/counts/3/from"), "2026-11-20T12:02:00Z");
+    assert_int_equal(integer_at(data, "/counts/0/events"), 1);
+    assert_int_equal(integer_at(data, "/counts/1/events"), 60);
+    assert_int_equal(integer_at(data, "/counts/3/events"), 29);
     assert_int_equal(integer_at(data, "/counts/0/vehicles"), expected[0]);
     assert_int_equal(integer_at(data, "/counts/1/vehicles"), expected[1]);
     assert_int_equal(integer_at(data, "/counts/2/vehicles"), expected[2]);
+    assert_int_equal(integer_at(data, "/counts/3/vehicles"), expected[3]);
     json_object_put(data);
 }
 
@@ -443,8 +446,8 @@ static void counts_follow_range_intersection_and_kind(void **state) {
         {",\"interseccion\":\"INT-A1\"", 101},
         {",\"tipo_sensor\":\"camara\"", 2},
         {",\"interseccion\":\"INT-A1\",\"tipo_sensor\":\"camara\"", 1},
-        {",\"timestamp_inicio\":\"2026-11-20T12:00:30Z\",\"timestamp_fin\":\"2026-11-20T12:00:30Z\"", 3},
-        {",\"interseccion\":\"INT-A1\",\"timestamp_inicio\":\"2026-11-20T12:01:39Z\"", 1},
+        {",\"timestamp_inicio\":\"2026-11-20T12:00:29Z\",\"timestamp_fin\":\"2026-11-20T12:00:30Z\"", 3},
+        {",\"interseccion\":\"INT-A1\",\"timestamp_inicio\":\"2026-11-20T12:01:38Z\"", 1},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char text[256];
@@ -553,7 +556,7 @@ static void two_questions_of_a_kind_do_not_disturb_each_other(void **state) {
 static void records_are_committed_while_a_question_is_half_answered(void **state) {
     Fixture *fixture = *state;
     test_store_events(fixture->file, fixture->writer, 1, 40);
-    Query asked = query(fixture, "{\"command\":\"COUNT_EVENTS\",\"interval_sec\":3600}");
+    Query asked = query(fixture, "{\"command\":\"COUNT_EVENTS\",\"interval_sec\":86400}");
     QueryJob *job = NULL;
     assert_int_equal(query_begin(fixture->reader, &asked, NULL, &job, &fixture->problem), 0);
     assert_int_equal(query_step(job, 10, &fixture->problem), QUERY_MORE);
@@ -600,7 +603,7 @@ int main(void) {
         QUERY_TEST(backward_range_is_refused),
         QUERY_TEST(kinds_are_told_apart_in_bounded_steps),
         QUERY_TEST(page_of_large_rows_ends_before_it_exceeds_a_reply),
-        QUERY_TEST(counts_per_interval_are_exact),
+        QUERY_TEST(counts_per_interval_are_exact_and_include_its_end),
         QUERY_TEST(counts_follow_range_intersection_and_kind),
         QUERY_TEST(interval_that_is_missing_or_broken_is_refused),
         QUERY_TEST(more_intervals_than_fit_are_asked_for_again),
