@@ -8,7 +8,7 @@ VOCABULARY_DEFINE(SIGNAL_MODE, SIGNAL_MODE_LIST, signal_mode_words);
 VOCABULARY_DEFINE(SIGNAL_CAUSE, SIGNAL_CAUSE_LIST, signal_cause_words);
 VOCABULARY_DEFINE(SIGNAL_OUTCOME, SIGNAL_OUTCOME_LIST, signal_outcome_words);
 
-/* --- times ---------------------------------------------------------------------------------------------- */
+/* --- times --- */
 
 /* Nothing of a configuration is near this; it keeps the sums below from wrapping. */
 #define LONGEST_USEC (24 * 3600 * USEC_PER_SEC)
@@ -33,7 +33,7 @@ static Mono mono_max(Mono a, Mono b) {
     return a.usec > b.usec ? a : b;
 }
 
-/* --- greens --------------------------------------------------------------------------------------------- */
+/* --- greens --- */
 
 static bool is_holding(const SignalPlan *plan) {
     return plan->mode == SIGNAL_MODE_FORCED || plan->mode == SIGNAL_MODE_WAVE;
@@ -84,7 +84,7 @@ static void begin_green(SignalPlan *plan, Mono now) {
     plan->green_ends = hold_end(plan);
 }
 
-/* --- showing -------------------------------------------------------------------------------------------- */
+/* --- showing --- */
 
 static SignalCause cause_of_change(const SignalPlan *plan, bool was_started) {
     if (plan->interlock.guard_acts)
@@ -152,7 +152,7 @@ static SignalChange ask(SignalPlan *plan, Mono now) {
     return signal_show(plan, has_changed, now);
 }
 
-/* --- the table of mode and event ------------------------------------------------------------------------ */
+/* --- the table of mode and event --- */
 
 typedef struct Asked {
     Direction direction;
@@ -232,7 +232,7 @@ static const SignalCell cells[SIGNAL_MODE_COUNT][SIGNAL_ACTION_COUNT] = {
     [SIGNAL_MODE_LATCHED] = {out_of_order, out_of_order, out_of_order},
 };
 
-/* --- public --------------------------------------------------------------------------------------------- */
+/* --- public --- */
 
 void signal_plan_init(SignalPlan *plan, const SignalTimes *times, Mono now) {
     *plan = (SignalPlan){.times = times, .mode = SIGNAL_MODE_FIXED};

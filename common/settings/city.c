@@ -37,7 +37,7 @@ static void grid_clear(Grid *grid) {
     free(grid->columns);
 }
 
-/* --- the grid ------------------------------------------------------------------------------------ */
+/* --- the grid --- */
 
 static int read_rows(const Place *array, Grid *grid) {
     int r = place_check_array(array, &grid->n_rows);
@@ -101,7 +101,7 @@ static int read_grid(const Place *city, Grid *grid) {
     return r;
 }
 
-/* --- intersections ------------------------------------------------------------------------------- */
+/* --- intersections --- */
 
 /* Where an intersection lies when the file does not say. */
 static void place_on_grid(CityIntersection *intersection, size_t row, size_t column) {
@@ -231,7 +231,7 @@ static int read_or_make_intersections(const Place *root, const Grid *grid, City 
     return 0;
 }
 
-/* --- sensors ------------------------------------------------------------------------------------- */
+/* --- sensors --- */
 
 static const char *const sensor_members[SENSOR_KIND_COUNT] = {
     [SENSOR_CAMERA] = "cameras", [SENSOR_INDUCTIVE] = "inductive_loops", [SENSOR_GPS] = "gps"};
@@ -318,7 +318,7 @@ static int read_sensors(const Place *root, City *city) {
     return r;
 }
 
-/* --- the city ------------------------------------------------------------------------------------ */
+/* --- the city --- */
 
 static int read_city(const Place *root, City *city) {
     static const char *const members[] = {"name", "grid", "intersections", "sensors"};
@@ -416,7 +416,7 @@ City *city_free(City *city) {
     return NULL;
 }
 
-/* --- questions ----------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 size_t city_find_intersection(const City *city, const char *id) {
     return id_index_find(city->index->intersections, id);

@@ -13,7 +13,7 @@
 
 enum { JSON_DEPTH_MAX = 8 };
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages --- */
 
 typedef struct Pointer {
     char text[160];
@@ -60,7 +60,7 @@ int place_refuse_value(const Place *place, const char *expected) {
     return place_refuse(place, -EINVAL, "expected %s, got %s", expected, show(place->value).text);
 }
 
-/* --- the file ------------------------------------------------------------------------------------ */
+/* --- the file --- */
 
 static int refuse_at_offset(const PlaceFile *file, const char *text, size_t offset, const char *what) {
     size_t line = 1, column = 1;
@@ -100,7 +100,7 @@ int place_parse(const PlaceFile *file, const char *text, size_t size, json_objec
     return refuse_at_offset(file, text, end, json_tokener_error_desc(error));
 }
 
-/* --- walking ------------------------------------------------------------------------------------- */
+/* --- walking --- */
 
 bool place_member(const Place *object, const char *member, Place *ret) {
     json_object *value;
@@ -157,7 +157,7 @@ int place_check_array(const Place *place, size_t *ret_n) {
     return 0;
 }
 
-/* --- values -------------------------------------------------------------------------------------- */
+/* --- values --- */
 
 int place_text(const Place *place, char *ret, size_t size, bool spaces) {
     char expected[80];

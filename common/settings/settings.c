@@ -40,7 +40,7 @@ static SettingOrigin origin_of(const char *file, unsigned line) {
     return origin;
 }
 
-/* --- one value ----------------------------------------------------------------------------------- */
+/* --- one value --- */
 
 static bool has_section(const char *section) {
     for (size_t i = 0; i < SETTING_COUNT; i++)
@@ -108,7 +108,7 @@ static int assign(Loader *loader, const SettingOrigin *origin, const char *secti
     return 0;
 }
 
-/* --- files --------------------------------------------------------------------------------------- */
+/* --- files --- */
 
 static SettingOrigin here(const Loader *loader) {
     return origin_of(loader->path, loader->line);
@@ -266,7 +266,7 @@ static int read_files(Loader *loader, const SettingsSource *source) {
     return 0;
 }
 
-/* --- the command line ---------------------------------------------------------------------------- */
+/* --- the command line --- */
 
 /* Copies [start, end) without the white space around it; false when it does not fit. */
 static bool copy_trimmed(char *ret, size_t size, const char *start, const char *end) {

@@ -63,9 +63,7 @@ static int wait_for_room(Link *link) {
     return -EAGAIN;
 }
 
-/* --- XPUB
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- XPUB --- */
 
 static int hold(Link *link, const void *data, size_t size) {
     memcpy(link->held, data, size);
@@ -120,8 +118,7 @@ static int publish(Link *link, const void *data, size_t size) {
     return r;
 }
 
-/* --- all patterns
- * ------------------------------------------------------------------------------------------------------ */
+/* --- all patterns --- */
 
 static int hand_over(Link *link, const void *data, size_t size) {
     int r = link->pattern == WIRE_DEALER ? zsocket_request(link->socket, data, size)

@@ -42,8 +42,7 @@ void link_refuse(Link *link, const LinkFrame *frame, Refusal refusal, const Prob
     refusals_report(&link->refusals, service_now(link->service), frame, refusal, problem);
 }
 
-/* --- receiving
- * ------------------------------------------------------------------------------------------------------- */
+/* --- receiving --- */
 
 static int refuse_parts(Link *link, Incoming *incoming) {
     Problem problem;
@@ -113,8 +112,7 @@ static int on_readable(void *socket, void *userdata) {
     return r < 0 ? r : 1;
 }
 
-/* --- peers that go
- * ----------------------------------------------------------------------------------------------------- */
+/* --- peers that go --- */
 
 /* Clients come and go on ROUTER links; on the others somebody should be there all the time. */
 static void tell_disconnect(Link *link) {
@@ -158,8 +156,7 @@ static int watch_peers(Link *link) {
                        &link->monitor_source);
 }
 
-/* --- opening and closing
- * ----------------------------------------------------------------------------------------------- */
+/* --- opening and closing --- */
 
 static Metric *link_counter(Link *link, const char *name, const char *help, const char *more_labels) {
     char labels[128];

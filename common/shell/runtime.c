@@ -122,9 +122,7 @@ void service_exit(Service *service, int status) {
     sd_event_exit(service->event, status);
 }
 
-/* --- status
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- status --- */
 
 static void send_status(Service *service) {
     if (strcmp(service->status, service->status_sent) == 0)
@@ -154,9 +152,7 @@ void service_status(Service *service, const char *format, ...) {
         timer_set(service->status_timer, earliest);
 }
 
-/* --- health
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- health --- */
 
 /* Fails when messages waited at the last proof and wait now, and none was handled in between. */
 static bool message_work_goes_on(void *userdata, Mono now, Problem *problem) {
@@ -195,8 +191,7 @@ static void start_watchdog(Service *service) {
     timer_set(service->watchdog_timer, mono_after(service_now(service), service->health_period_usec));
 }
 
-/* --- counters on disk
- * ------------------------------------------------------------------------------------------------ */
+/* --- counters on disk --- */
 
 int service_write_metrics(const Service *service) {
     char path[512], temporary[520];
@@ -219,8 +214,7 @@ static int on_metrics_time(Timer *timer, Mono now, void *userdata) {
     return 0;
 }
 
-/* --- making one
- * ------------------------------------------------------------------------------------------------------ */
+/* --- making one --- */
 
 static char *copy_or_empty(const char *text) {
     return strdup(text ? text : "");
@@ -324,8 +318,7 @@ Service *service_free(Service *service) {
     return NULL;
 }
 
-/* --- running one
- * ----------------------------------------------------------------------------------------------------- */
+/* --- running one --- */
 
 static int watch_signals(Service *service) {
     sigset_t signals;

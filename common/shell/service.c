@@ -130,8 +130,7 @@ static error_t on_option(int key, char *argument, struct argp_state *state) {
     }
 }
 
-/* --- configuration
- * ------------------------------------------------------------------------------------------------------ */
+/* --- configuration --- */
 
 typedef struct Configuration {
     Settings settings;
@@ -177,9 +176,7 @@ static char *find_state_dir(const CommandLine *line) {
     return copy;
 }
 
-/* --- --check
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- --check --- */
 
 /* "settings: 45: 3 from /etc/traffic/traffic.conf, the others built in" */
 static void print_origins(const Configuration *configuration) {
@@ -238,9 +235,7 @@ static int check(const CommandLine *line, const Configuration *configuration, co
     return fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
 }
 
-/* --- main
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- main --- */
 
 static int run(const CommandLine *line, const Configuration *configuration, const char *state_dir) {
     Problem problem = {""};

@@ -90,8 +90,7 @@ int db_migrate(sqlite3 *db, int version, Problem *problem) {
     return r;
 }
 
-/* --- checking
- * ---------------------------------------------------------------------------------------------------- */
+/* --- checking --- */
 
 static void suspect_path(const char *path, char ret[static PATH_MAX]) {
     (void)snprintf(ret, PATH_MAX, "%s.suspect", path);
@@ -150,8 +149,7 @@ static bool is_large(const char *path) {
     return stat(path, &status) == 0 && status.st_size > DB_FULL_CHECK_MAX_BYTES;
 }
 
-/* --- opening
- * ----------------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *problem) {
     int rc = sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);

@@ -60,8 +60,7 @@ GroupCommit *group_commit_free(GroupCommit *group) {
     return NULL;
 }
 
-/* --- keeping
- * ----------------------------------------------------------------------------------------------------- */
+/* --- keeping --- */
 
 static size_t stride(size_t size) {
     const size_t alignment = _Alignof(KeptFrame);
@@ -98,8 +97,7 @@ static void forget_kept(GroupCommit *group) {
     group->is_behind = false;
 }
 
-/* --- inserting and committing
- * ------------------------------------------------------------------------------------ */
+/* --- inserting and committing --- */
 
 static void count(GroupCommitCounts *open, MessageTag tag, RecordOutcome outcome) {
     if (outcome == RECORD_REPEAT) {
@@ -212,8 +210,7 @@ void group_commit_set_writer(GroupCommit *group, RecordWriter *writer) {
     group->open = (GroupCommitCounts){0};
 }
 
-/* --- asking
- * ------------------------------------------------------------------------------------------------------ */
+/* --- asking --- */
 
 Mono group_commit_deadline(const GroupCommit *group) {
     if (group->error != 0)

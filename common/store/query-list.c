@@ -27,8 +27,7 @@ static int bind_range(QueryJob *job, uint64_t from_offset_usec, Problem *problem
     return 0;
 }
 
-/* --- pages
- * ------------------------------------------------------------------------------------------------------- */
+/* --- pages --- */
 
 /* When the row `before_id` is from. */
 static int find_place(QueryJob *job, ReadStatement statement, TimestampText *ret, Problem *problem) {
@@ -110,8 +109,7 @@ static int step_page(QueryJob *job, int n_rows, Problem *problem) {
     return QUERY_MORE;
 }
 
-/* --- counts
- * ------------------------------------------------------------------------------------------------------ */
+/* --- counts --- */
 
 static int begin_counts(QueryJob *job, Problem *problem) {
     const Query *query = &job->query;

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- one intersection
- * -------------------------------------------------------------------------------------------- */
+/* --- one intersection --- */
 
 enum { RECENT_COUNT_MAX = 10, RECENT_ROWS_MAX = 5 };
 
@@ -152,8 +151,7 @@ static int step_intersection(QueryJob *job, int n_rows, Problem *problem) {
     return QUERY_DONE;
 }
 
-/* --- the city
- * ---------------------------------------------------------------------------------------------------- */
+/* --- the city --- */
 
 static int begin_status(QueryJob *job, Problem *problem) {
     job->waves_out = open_memstream(&job->waves, &job->waves_size);

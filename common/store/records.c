@@ -17,8 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the tables
- * -------------------------------------------------------------------------------------------------- */
+/* --- the tables --- */
 
 typedef struct Table {
     MessageTag tag;
@@ -106,8 +105,7 @@ static int prepare_table(sqlite3 *db, const Table *table, TableStatements *ret, 
     return r;
 }
 
-/* --- totals
- * ------------------------------------------------------------------------------------------------------ */
+/* --- totals --- */
 
 static int load_totals(RecordWriter *writer, Problem *problem) {
     static const char sql[] = "SELECT sensor_events, congestion_detections, green_waves, semaphore_changes, "
@@ -193,8 +191,7 @@ static uint64_t mark_of(const Message *record) {
     return hash;
 }
 
-/* --- transactions
- * ------------------------------------------------------------------------------------------------ */
+/* --- transactions --- */
 
 int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem) {
     scoped(record_writer_freep) RecordWriter *writer = calloc(1, sizeof *writer);
@@ -292,8 +289,7 @@ void record_writer_rollback(RecordWriter *writer) {
     writer->newest_created_us = writer->committed_totals.committed_us + 1;
 }
 
-/* --- inserting
- * --------------------------------------------------------------------------------------------------- */
+/* --- inserting --- */
 
 /* The timestamp of a record is formatted for this one statement: SQLite copies it. Everything else lives in
  * the message until the statement is reset. */
@@ -375,8 +371,7 @@ int record_writer_insert(RecordWriter *writer, const Message *record, Wall arriv
     return RECORD_NEW;
 }
 
-/* --- deleting
- * ---------------------------------------------------------------------------------------------------- */
+/* --- deleting --- */
 
 int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_max, MayDeleteFn may_delete,
                                 void *userdata, Problem *problem) {

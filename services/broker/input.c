@@ -70,8 +70,7 @@ int input_resume(Input *input) {
     return 0;
 }
 
-/* --- standard
- * ----------------------------------------------------------------------------------------------------- */
+/* --- standard --- */
 
 static int on_sensor_frame(Link *link, const LinkFrame *frame, void *userdata) {
     Input *input = userdata;
@@ -117,8 +116,7 @@ int input_open_in_loop(Service *service, EndpointId id, InputForwardFn forward, 
     return 0;
 }
 
-/* --- threaded
- * ----------------------------------------------------------------------------------------------------- */
+/* --- threaded --- */
 
 /* In the thread: one frame from the link into the pipe. */
 static int judge_and_pass(Input *input, const LinkFrame *frame) {

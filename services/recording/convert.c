@@ -47,7 +47,7 @@ static void start_event(const City *city, SensorKind kind, const CitySensor *sen
     event_set_place(&ret->message, sensor->id, city->intersections[sensor->intersection].id);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------------------- */
+/* --- counts --- */
 
 typedef struct Hour {
     size_t n_intervals, n_loops;
@@ -111,7 +111,7 @@ int convert_hourly_counts(const Conversion *conversion, EventSink sink, void *us
     return 0;
 }
 
-/* --- values that stand until the next one ---------------------------------------------------------------------------- */
+/* --- values that stand until the next one --- */
 
 typedef void (*MeasureFn)(double value, RecordedEvent *event);
 

@@ -47,8 +47,7 @@ typedef struct RecordedEvent {
     Message message; /* without times and identity */
 } RecordedEvent;
 
-/* --- lines: pure, one parser per thread
- * ----------------------------------------------------------------------------- */
+/* --- lines: pure, one parser per thread --- */
 
 typedef struct RecordingParser RecordingParser;
 
@@ -68,9 +67,7 @@ int recording_parse_event(RecordingParser *parser, const char *line, size_t size
 int recording_format_header(const RecordingHeader *header, char *buffer, size_t buffer_size);
 int recording_format_event(const RecordedEvent *event, char *buffer, size_t buffer_size, Problem *problem);
 
-/* --- files
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 typedef struct RecordingReader RecordingReader;
 

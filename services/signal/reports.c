@@ -33,7 +33,7 @@ struct Reports {
     Metric *coalesced, *lost;
 };
 
-/* --- one report ----------------------------------------------------------------------------------------- */
+/* --- one report --- */
 
 static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
     uint64_t captured_usec = service_wall(reports->service).usec - ago_usec;
@@ -136,7 +136,7 @@ static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
     return send_report(reports, &message);
 }
 
-/* --- what waits ----------------------------------------------------------------------------------------- */
+/* --- what waits --- */
 
 static int send_waiting_outcomes(Reports *reports) {
     while (reports->n_outcomes > 0) {
@@ -212,7 +212,7 @@ void reports_outcome(Reports *reports, const ReportedOutcome *outcome) {
     reports->n_outcomes++;
 }
 
-/* --- the link ------------------------------------------------------------------------------------------- */
+/* --- the link --- */
 
 static int on_frame(Link *link, const LinkFrame *frame, void *userdata) {
     (void)userdata;

@@ -43,7 +43,7 @@ static const char *id_of(const SignalService *signal, size_t intersection) {
     return service_city(signal->service)->intersections[intersection].id;
 }
 
-/* --- changes -------------------------------------------------------------------------------------------- */
+/* --- changes --- */
 
 static const char *word(Lights lights, Direction direction) {
     return colour_words[lights.colour[direction]];
@@ -95,7 +95,7 @@ static void on_change(size_t intersection, const LightsView *view, void *userdat
     reports_changed(signal->reports, intersection);
 }
 
-/* --- time ----------------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 static void set_step_timer(SignalService *signal) {
     Mono deadline = lights_deadline(signal->lights);
@@ -148,7 +148,7 @@ static bool steps_in_time(void *userdata, Mono now, Problem *problem) {
     return false;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 static void report_outcome(SignalService *signal, const SignalCommand *command, SignalReportKind kind,
                            size_t intersection, const char *reason, uint64_t wait_usec) {
@@ -252,7 +252,7 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
     return 0;
 }
 
-/* --- start and stop ------------------------------------------------------------------------------------- */
+/* --- start and stop --- */
 
 static void make_counters(SignalService *signal) {
     Metrics *metrics = service_metrics(signal->service);

@@ -12,8 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- from answer to exit status
- * ------------------------------------------------------------------------------------ */
+/* --- from answer to exit status --- */
 
 ExitStatus exit_of_answer(const Answer *answer) {
     static const ExitStatus by_cause[REPLY_CAUSE_COUNT] = {
@@ -54,8 +53,7 @@ static ExitStatus show(ExitStatus status, int shown) {
     return shown < 0 ? EXIT_FAILED : status;
 }
 
-/* --- building questions
- * -------------------------------------------------------------------------------------------- */
+/* --- building questions --- */
 
 void query_begin(Query *query, const char *command) {
     memset(query, 0, sizeof *query);
@@ -103,8 +101,7 @@ static ExitStatus usage(Context *context, const char *expected) {
     return EXIT_USAGE_ERROR;
 }
 
-/* --- reading verbs
- * ------------------------------------------------------------------------------------------------- */
+/* --- reading verbs --- */
 
 static ExitStatus verb_status(Context *context) {
     static const Column summary[] = {
@@ -309,8 +306,7 @@ static ExitStatus verb_health(Context *context) {
     return status;
 }
 
-/* --- acting verbs
- * -------------------------------------------------------------------------------------------------- */
+/* --- acting verbs --- */
 
 static void query_sign(const Context *context, Query *query) {
     const Request *request = context->request;
@@ -371,8 +367,7 @@ static ExitStatus verb_signal(Context *context) {
     return act(context, &query);
 }
 
-/* --- the table
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the table --- */
 
 const Verb verbs[] = {
     {"status", "", "the whole city: events, lights, stores, which one answers", 0, 0, 0, verb_status},

@@ -28,7 +28,7 @@ enum { LONG_HOLD_SEC = 23, SHORT_HOLD_SEC = 1, GREEN_ENDS_BIAS = 20 };
 
 static const Mono now = {1000 * SEC};
 
-/* --- packing -------------------------------------------------------------------------------------------- */
+/* --- packing --- */
 
 typedef struct Packer {
     uint64_t word;
@@ -130,7 +130,7 @@ static void age_by_one_second(SignalPlan *plan) {
     plan->hold_began.usec -= SEC;
 }
 
-/* --- events --------------------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static const SignalRequest requests[] = {
     {.action = SIGNAL_EXTEND},
@@ -187,7 +187,7 @@ static void assert_promises(const SignalPlan *before, const SignalPlan *after, u
     assert_true(deadline.usec > now.usec && deadline.usec <= now.usec + times.interlock.max_red_usec);
 }
 
-/* --- the search ----------------------------------------------------------------------------------------- */
+/* --- the search --- */
 
 typedef struct Seen {
     uint64_t *table; /* open addressing; 0 is free, so words are kept plus one */

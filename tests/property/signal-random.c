@@ -23,7 +23,7 @@
 static uint64_t n_steps = 10 * 1000 * 1000;
 static uint64_t seed;
 
-/* --- the witness ---------------------------------------------------------------------------------------- */
+/* --- the witness --- */
 
 typedef struct Witness {
     const SignalTimes *times;
@@ -79,7 +79,7 @@ static void witness_look(Witness *witness, Lights lights, uint64_t now_usec, uin
     witness->stepped_usec = now_usec;
 }
 
-/* --- the driver ----------------------------------------------------------------------------------------- */
+/* --- the driver --- */
 
 static SignalTimes random_times(Random *random) {
     SignalTimes times = {0};
@@ -160,7 +160,7 @@ static void begin(SignalPlan *plan, Witness *witness, const SignalTimes *times) 
     *witness = (Witness){.times = times, .turned_usec = {begin_usec, begin_usec}, .stepped_usec = begin_usec};
 }
 
-/* --- properties ----------------------------------------------------------------------------------------- */
+/* --- properties --- */
 
 enum { STEPS_PER_CITY = 20000 };
 
@@ -264,7 +264,7 @@ static void no_green_is_extended_twice(void **state) {
     }
 }
 
-/* --- main ----------------------------------------------------------------------------------------------- */
+/* --- main --- */
 
 static void read_environment(void) {
     const char *steps = getenv("TRAFFIC_PROPERTY_STEPS"), *chosen = getenv("TRAFFIC_PROPERTY_SEED");

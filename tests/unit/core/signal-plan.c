@@ -82,7 +82,7 @@ static void the_deadline_is_the_next_change(void **state) {
     assert_int_equal(signal_plan_deadline(&plan).usec, at(19).usec);
 }
 
-/* --- EXTEND --------------------------------------------------------------------------------------------- */
+/* --- EXTEND --- */
 
 static void an_extension_lengthens_the_green_and_shortens_the_cross_street_once(void **state) {
     (void)state;
@@ -181,7 +181,7 @@ static void an_extension_without_direction_in_all_red_goes_to_the_next_one(void 
     assert_green_from_to(&plan, DIRECTION_NS, 19, 44);
 }
 
-/* --- FORCE ---------------------------------------------------------------------------------------------- */
+/* --- FORCE --- */
 
 static void a_forced_change_waits_for_minimum_green_and_all_red(void **state) {
     (void)state;
@@ -348,7 +348,7 @@ static void a_forced_green_of_the_cross_street_is_not_shortened(void **state) {
     assert_green_from_to(&plan, DIRECTION_NS, 46, 61);
 }
 
-/* --- WAVE ----------------------------------------------------------------------------------------------- */
+/* --- WAVE --- */
 
 static void a_wave_holds_its_direction_and_gives_it_back(void **state) {
     (void)state;
@@ -437,7 +437,7 @@ static void a_wave_from_start_up_is_the_first_green(void **state) {
     assert_green_from_to(&plan, DIRECTION_NS, 2, 32);
 }
 
-/* --- the guard, and the checker at work ----------------------------------------------------------------- */
+/* --- the guard, and the checker at work --- */
 
 static void the_maximum_red_interrupts_a_hold_for_one_minimum_green(void **state) {
     (void)state;
@@ -522,7 +522,7 @@ static void a_request_may_be_the_one_that_finds_the_violation(void **state) {
     assert_int_equal(change.cause, SIGNAL_CAUSE_VIOLATION);
 }
 
-/* --- times ---------------------------------------------------------------------------------------------- */
+/* --- times --- */
 
 static void times_that_leave_each_other_room_are_taken(void **state) {
     (void)state;

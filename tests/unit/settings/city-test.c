@@ -48,7 +48,7 @@ static void refused_cameras(const char *list, const char *sentence) {
     refused(text, sentence);
 }
 
-/* --- what a file means --------------------------------------------------------------------------- */
+/* --- what a file means --- */
 
 static void the_installed_city_is_the_four_by_four_grid(void **state) {
     (void)state;
@@ -173,7 +173,7 @@ static void free_accepts_nothing(void **state) {
     assert_null(city_free(NULL));
 }
 
-/* --- refusals: the file -------------------------------------------------------------------------- */
+/* --- refusals: the file --- */
 
 static void a_missing_file_is_refused(void **state) {
     (void)state;
@@ -273,7 +273,7 @@ static void a_missing_member_is_refused(void **state) {
                     "city: /sensors/cameras/0: member \"interseccion\" is missing");
 }
 
-/* --- refusals: the grid -------------------------------------------------------------------------- */
+/* --- refusals: the grid --- */
 
 static void refused_grid(const char *grid, const char *sentence) {
     char text[256];
@@ -341,7 +341,7 @@ static void a_grid_whose_ids_would_be_the_same_is_refused(void **state) {
                  "city: the rows and columns of /grid make the id \"INT-A11\" twice");
 }
 
-/* --- refusals: intersections --------------------------------------------------------------------- */
+/* --- refusals: intersections --- */
 
 static void a_city_without_intersections_is_refused(void **state) {
     (void)state;
@@ -412,7 +412,7 @@ static void a_coordinate_that_is_no_place_is_refused(void **state) {
                           "city: /intersections/0/y: expected a number from -10000000 to 10000000, got NaN");
 }
 
-/* --- refusals: sensors --------------------------------------------------------------------------- */
+/* --- refusals: sensors --- */
 
 static void a_sensor_at_an_unknown_intersection_is_refused_with_the_nearest(void **state) {
     (void)state;

@@ -83,7 +83,7 @@ static const SettingOrigin *origin_in(const SettingOrigin *origins, const Settin
     return &origins[index];
 }
 
-/* --- who wins ------------------------------------------------------------------------------------ */
+/* --- who wins --- */
 
 static void without_any_file_everything_has_its_default(void **state) {
     (void)state;
@@ -187,7 +187,7 @@ static void origins_name_the_file_and_line_that_won(void **state) {
     assert_string_equal(origin_in(origins, &settings, "network.pc2")->file, "");
 }
 
-/* --- what a line may look like ------------------------------------------------------------------- */
+/* --- what a line may look like --- */
 
 static void comments_blanks_indentation_and_windows_line_ends_are_fine(void **state) {
     (void)state;
@@ -238,7 +238,7 @@ static void a_text_of_the_greatest_length_is_read(void **state) {
     assert_string_equal(load(NULL, 0, NULL).city_file, text);
 }
 
-/* --- refusals: a file ---------------------------------------------------------------------------- */
+/* --- refusals: a file --- */
 
 static void an_unknown_section_is_refused_with_the_nearest(void **state) {
     (void)state;
@@ -387,7 +387,7 @@ static void an_address_with_scheme_or_port_is_refused(void **state) {
                  "\"10.0.0.1 10.0.0.2\"");
 }
 
-/* --- refusals: the command line ------------------------------------------------------------------ */
+/* --- refusals: the command line --- */
 
 static void an_override_that_is_no_assignment_is_refused(void **state) {
     (void)state;
@@ -425,7 +425,7 @@ static void an_override_longer_than_any_value_is_refused(void **state) {
     assert_non_null(strstr(problem.text, "is too long"));
 }
 
-/* --- relations ----------------------------------------------------------------------------------- */
+/* --- relations --- */
 
 static void values_that_contradict_each_other_are_refused(void **state) {
     (void)state;
@@ -500,7 +500,7 @@ static void a_contradiction_between_files_names_both_lines(void **state) {
     assert_non_null(strstr(problem.text, etc));
 }
 
-/* --- printing ------------------------------------------------------------------------------------ */
+/* --- printing --- */
 
 static char *print(void (*printer)(FILE *, const Settings *), const Settings *settings) {
     char *text = NULL;

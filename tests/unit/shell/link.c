@@ -112,7 +112,7 @@ static void send_when_writable(Bench *bench, Link *link, const char *text) {
     assert_int_equal(r, 0);
 }
 
-/* --- nobody there -------------------------------------------------------------------------------------------------------- */
+/* --- nobody there --- */
 
 static void a_push_link_takes_nothing_until_its_reader_is_there(void **state) {
     Bench *bench = *state;
@@ -127,6 +127,19 @@ static void a_push_link_takes_nothing_until_its_reader_is_there(void **state) {
     run_until(bench->service, link_got_one, bench);
     assert_string_equal(bench->inbox.last, "hello");
     assert_int_equal(bench->inbox.n, 1);
+}
+
+static void a_port_that_only_systemd_holds_is_nobody(void **state) {
+    Bench *bench = *state;
+    int held = listen_on(5563); /* accepts TCP connections for a service that is stopped */
+    bench->peer = connected(bench, ENDPOINT_STORE_PRIMARY);
+    assert_int_equal(link_send(bench->peer, "lost?", 5), -EAGAIN);
+    run_for(bench->service, 1500 * USEC_PER_MSEC);
+    assert_int_equal(bench->n_writable, 0);
+    close(held);
+
+    bench->link = bound(bench, ENDPOINT_STORE_PRIMARY);
+    run_until(bench->service, is_writable, bench);
 }
 
 static void a_publisher_takes_nothing_until_somebody_subscribes_to_it(void **state) {
@@ -182,7 +195,7 @@ static void each_subscriber_is_announced_and_the_last_to_leave_too(void **state)
     assert_false(link_has_subscriber(bench->link, ""));
 }
 
-/* --- back-pressure ------------------------------------------------------------------------------------------------------- */
+/* --- back-pressure --- */
 
 enum { STREAM_FRAMES = 200000, STREAM_FRAME_BYTES = 400, MIN_STOPS = 5 };
 
@@ -265,7 +278,42 @@ static void a_pusher_stops_for_a_slow_reader_and_no_frame_is_lost(void **state) 
     stream_through(*state, ENDPOINT_STORE_REPLICA, false);
 }
 
-/* --- questions and answers ------------------------------------------------------------------------------------------------- */
+/* What the link tells the operator while a send waits for `usec`. */
+static void told_after_waiting(Bench *bench, uint64_t usec, char *text, size_t size) {
+    int ends[2], saved = dup(STDERR_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    bench->n_writable = 0;
+    bench->peer = connected(bench, ENDPOINT_STORE_PRIMARY);
+    link_send(bench->peer, "x", 1);
+    run_for(bench->service, usec);
+    bench->link = bound(bench, ENDPOINT_STORE_PRIMARY);
+    run_until(bench->service, is_writable, bench);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, size - 1);
+    text[n > 0 ? n : 0] = '\0';
+    close(ends[0]);
+}
+
+static void a_wait_is_told_when_it_lasts_a_second_and_its_end_too(void **state) {
+    Bench *bench = *state;
+    char text[512];
+    told_after_waiting(bench, 200 * USEC_PER_MSEC, text, sizeof text);
+    assert_string_equal(text, "");
+    bench->link = link_free(bench->link);
+    bench->peer = link_free(bench->peer);
+    service_free(bench->service);
+    bench->service = make_service("traffic-test", NULL);
+
+    told_after_waiting(bench, 1100 * USEC_PER_MSEC, text, sizeof text);
+    assert_string_equal(
+        text, "link store.primary has taken nothing for a second: its reader is slow or away, the sender "
+              "waits\nlink store.primary takes messages again\n");
+}
+
+/* --- questions and answers --- */
 
 static void ask_and_answer(Bench *bench, void *asker, bool has_delimiter) {
     char answer[16] = "";
@@ -348,7 +396,7 @@ static void an_answer_to_an_asker_that_has_gone_is_counted(void **state) {
     assert_int_equal((int)counter(bench->service, "traffic_link_unanswered_total", "link=\"queries\""), 2);
 }
 
-/* --- refusals -------------------------------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 static bool is_refused(void *userdata) {
     Bench *bench = userdata;
@@ -449,7 +497,7 @@ static void bytes_that_are_no_zeromq_at_all_cut_their_sender(void **state) {
     foreign_close(stream);
 }
 
-/* --- ports ----------------------------------------------------------------------------------------------------------------- */
+/* --- ports --- */
 
 static void a_port_that_is_taken_is_named_with_what_to_do(void **state) {
     Bench *bench = *state;
@@ -478,11 +526,13 @@ static void a_link_can_be_bound_again_after_it_was_freed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         LINK_TEST(a_push_link_takes_nothing_until_its_reader_is_there),
+        LINK_TEST(a_port_that_only_systemd_holds_is_nobody),
         LINK_TEST(a_publisher_takes_nothing_until_somebody_subscribes_to_it),
         LINK_TEST(a_subscriber_to_one_topic_is_none_to_another),
         LINK_TEST(each_subscriber_is_announced_and_the_last_to_leave_too),
         LINK_TEST(a_publisher_stops_for_a_slow_reader_and_no_frame_is_lost),
         LINK_TEST(a_pusher_stops_for_a_slow_reader_and_no_frame_is_lost),
+        LINK_TEST(a_wait_is_told_when_it_lasts_a_second_and_its_end_too),
         LINK_TEST(req_correlating_req_and_dealer_are_answered_each_in_its_way),
         LINK_TEST(a_dealer_link_is_understood_by_a_foreign_rep),
         LINK_TEST(a_dealer_link_finds_its_binder_again),

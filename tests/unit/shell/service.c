@@ -24,7 +24,7 @@ enum { WAIT_SEC = 20, ARGUMENTS_MAX = 16 };
     "{\"name\": \"Test\", \"grid\": {\"rows\": [\"A\", \"B\"], \"columns\": [1, 2]},"                        \
     " \"sensors\": {\"cameras\": [{\"sensor_id\": \"CAM-A1\", \"interseccion\": \"INT-A1\"}]}}"
 
-/* --- the daemon ---------------------------------------------------------------------------------------------------------- */
+/* --- the daemon --- */
 
 /* What the daemon does is steered by the environment: it is another process. */
 static bool is_sound(void *userdata, Mono now, Problem *problem) {
@@ -77,7 +77,7 @@ static const ServiceSpec spec = {.name = "traffic-store",
                                  .start = start,
                                  .stop = stop};
 
-/* --- the bench ----------------------------------------------------------------------------------------------------------- */
+/* --- the bench --- */
 
 typedef struct Bench {
     char directory[64], city[96], output[96], unsound[96], runtime[96];
@@ -201,7 +201,7 @@ static void end_in_order(Bench *bench) {
     assert_int_equal(exit_status(bench), 0);
 }
 
-/* --- configuration --------------------------------------------------------------------------------------------------------- */
+/* --- configuration --- */
 
 static void check_says_what_it_checked(void **state) {
     Bench *bench = *state;
@@ -263,7 +263,7 @@ static void printing_needs_no_instance(void **state) {
     assert_output_has(bench, "traffic-store " PROJECT_VERSION "\n");
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void a_start_that_is_misconfigured_ends_with_78_and_any_other_failure_with_1(void **state) {
     Bench *bench = *state;

@@ -74,9 +74,7 @@ static void run(Bench *bench) {
     }
 }
 
-/* --- streams
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- streams --- */
 
 typedef struct Stream {
     Bench *bench;
@@ -160,9 +158,7 @@ static void no_message_waits_although_a_timer_sends_on_the_same_socket(void **st
     zmq_close(stream.writer);
 }
 
-/* --- floods
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- floods --- */
 
 typedef struct Flood {
     Bench *bench;
@@ -297,8 +293,7 @@ static void flooded_sockets_get_equal_turns(void **state) {
     }
 }
 
-/* --- pausing, room, batches
- * ------------------------------------------------------------------------------------------------ */
+/* --- pausing, room, batches --- */
 
 static int finish_at_time(sd_event_source *timer, uint64_t usec, void *userdata) {
     (void)timer;
@@ -444,8 +439,7 @@ static void a_batch_ends_after_each_turn_of_at_most_the_budget(void **state) {
     flood_end(&flood);
 }
 
-/* --- ownership and failure
- * --------------------------------------------------------------------------------------------------- */
+/* --- ownership and failure --- */
 
 static int free_both(void *socket, void *userdata) {
     (void)socket;

@@ -84,7 +84,7 @@ static void migration_that_fails_leaves_the_version_as_it_was(void **state) {
     sqlite3_close(db);
 }
 
-/* --- damage ------------------------------------------------------------------------------------------------------ */
+/* --- damage --- */
 
 static void make_filled_file(TestFile *file) {
     sqlite3 *db = test_open(file);
@@ -185,7 +185,7 @@ static void suspicion_is_forgotten_after_a_good_check(void **state) {
     assert_int_equal(access(name, F_OK), -1);
 }
 
-/* --- not now ----------------------------------------------------------------------------------------------------- */
+/* --- not now --- */
 
 static void missing_directory_is_no_damage(void **state) {
     (void)state;

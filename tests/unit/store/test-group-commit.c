@@ -92,7 +92,7 @@ static void assert_all_stored(Fixture *fixture, int last) {
     assert_int_equal(group_commit_counts(fixture->group)->stored[0], last);
 }
 
-/* --- when -------------------------------------------------------------------------------------------------------- */
+/* --- when --- */
 
 static void nothing_waits_at_first(void **state) {
     Fixture *fixture = *state;
@@ -148,7 +148,7 @@ static void empty_commit_proves_that_the_file_takes_commits(void **state) {
     test_run(fixture->db, "PRAGMA query_only = OFF");
 }
 
-/* --- faults ------------------------------------------------------------------------------------------------------ */
+/* --- faults --- */
 
 static void locked_database_keeps_what_comes_and_stores_it_afterwards(void **state) {
     Fixture *fixture = *state;
@@ -291,7 +291,7 @@ static void later_transactions_follow_after_a_recovery(void **state) {
     assert_int_equal(group_commit_counts(fixture->group)->failures, 1);
 }
 
-/* --- a disk that is really full ---------------------------------------------------------------------------------- */
+/* --- a disk that is really full --- */
 
 static void fill(const char *path) {
     static char block[4096];

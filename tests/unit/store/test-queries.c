@@ -134,7 +134,7 @@ static void assert_refused(Fixture *fixture, const char *text, int error, const 
         fail_msg("expected \"%s\" in \"%s\"", word, fixture->problem.text);
 }
 
-/* --- the planner ------------------------------------------------------------------------------------------------- */
+/* --- the planner --- */
 
 static void no_statement_scans_or_sorts(void **state) {
     Fixture *fixture = *state;
@@ -166,7 +166,7 @@ static void counts_of_the_city_never_touch_the_table(void **state) {
     sqlite3_finalize(plan);
 }
 
-/* --- one intersection -------------------------------------------------------------------------------------------- */
+/* --- one intersection --- */
 
 static void unheard_intersection_has_no_readings_and_is_normal(void **state) {
     Fixture *fixture = *state;
@@ -259,7 +259,7 @@ static void question_about_no_intersection_is_refused(void **state) {
     assert_refused(*state, "{\"command\":\"QUERY_INTERSECTION\"}", -EINVAL, "interseccion");
 }
 
-/* --- pages ------------------------------------------------------------------------------------------------------- */
+/* --- pages --- */
 
 static void history_range_is_inclusive_at_both_ends(void **state) {
     Fixture *fixture = *state;
@@ -409,7 +409,7 @@ static void page_of_large_rows_ends_before_it_exceeds_a_reply(void **state) {
     json_object_put(data);
 }
 
-/* --- counts ------------------------------------------------------------------------------------------------------ */
+/* --- counts --- */
 
 /* Event n is of second n - 1 after noon: the first one ends the minute before. */
 static void counts_per_interval_are_exact_and_include_its_end(void **state) {
@@ -491,7 +491,7 @@ static void more_intervals_than_fit_are_asked_for_again(void **state) {
     json_object_put(data);
 }
 
-/* --- the city ---------------------------------------------------------------------------------------------------- */
+/* --- the city --- */
 
 static void status_lists_what_is_congested_now(void **state) {
     Fixture *fixture = *state;
@@ -534,7 +534,7 @@ static void what_no_database_answers_is_refused(void **state) {
     assert_refused(*state, "{\"command\":\"query_history\"}", -ENOTSUP, "query_history");
 }
 
-/* --- side by side ------------------------------------------------------------------------------------------------ */
+/* --- side by side --- */
 
 static void two_questions_of_a_kind_do_not_disturb_each_other(void **state) {
     Fixture *fixture = *state;

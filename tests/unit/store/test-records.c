@@ -130,7 +130,7 @@ static void vehicles_are_taken_from_loops_that_counted_a_number(void **state) {
     }
 }
 
-/* --- identities -------------------------------------------------------------------------------------------------- */
+/* --- identities --- */
 
 static void repeated_identity_changes_nothing(void **state) {
     Fixture *fixture = *state;
@@ -200,7 +200,7 @@ static void one_event_more_or_another_gives_another_set(void **state) {
     assert_true(event_hash(&ids[0]) + event_hash(&ids[1]) != event_hash(&ids[2]) + event_hash(&ids[3]));
 }
 
-/* --- totals and transactions ------------------------------------------------------------------------------------- */
+/* --- totals and transactions --- */
 
 static void totals_count_what_their_names_say(void **state) {
     Fixture *fixture = *state;

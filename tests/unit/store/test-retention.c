@@ -7,7 +7,7 @@
 
 static const uint64_t everything_is_safe = UINT64_MAX;
 
-/* --- the decision ------------------------------------------------------------------------------------------------ */
+/* --- the decision --- */
 
 static bool may_delete(RetentionRule rule, int64_t n_rows, uint64_t age_usec, uint64_t safe_until) {
     return retention_may_delete(&rule, true, n_rows, NOON.usec - age_usec, safe_until, NOON);
@@ -53,7 +53,7 @@ static void what_the_other_store_may_lack_stays_whatever_the_rule(void **state) 
     assert_false(may_delete(rule, 1000, DAY_USEC, 0));
 }
 
-/* --- carrying it out --------------------------------------------------------------------------------------------- */
+/* --- carrying it out --- */
 
 typedef struct Fixture {
     TestFile *file;

@@ -60,8 +60,7 @@ static Problem refused(MessageFamily family, const char *frame, Refusal expected
     return refused_bytes(family, frame, strlen(frame), expected);
 }
 
-/* --- what is taken ----------------------------------------------------------------------------------------
- */
+/* --- what is taken --- */
 
 static void camera_event_of_the_first_implementation_is_taken(void **state) {
     (void)state;
@@ -195,8 +194,7 @@ static void every_record_type_is_told_by_its_word(void **state) {
         assert_int_equal(taken(MESSAGE_FAMILY_RECORD, records[i].frame).tag, records[i].tag);
 }
 
-/* --- what is refused --------------------------------------------------------------------------------------
- */
+/* --- what is refused --- */
 
 static void refusal_names_the_member_what_was_expected_and_what_came(void **state) {
     (void)state;
