@@ -33,8 +33,8 @@ int db_error(sqlite3 *db, const char *what, Problem *problem) {
     for (size_t i = 0; i < ARRAY_LEN(error_table); i++)
         if (error_table[i].result == (code & 0xFF))
             error = error_table[i].error;
-    return problem_set(problem, error, "%s: %s (%s, SQLite code %d)", what,
-                       db ? sqlite3_errmsg(db) : "out of memory", sqlite3_errstr(code), code);
+    return problem_set(problem, error, "%s: %s (SQLite code %d)", what,
+                       db ? sqlite3_errmsg(db) : "out of memory", code);
 }
 
 int db_run(sqlite3 *db, const char *sql, Problem *problem) {

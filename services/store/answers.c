@@ -15,11 +15,11 @@
 #include <time.h>
 
 enum {
-    TURN_ROWS = 1000,   /* rows looked at between two batches of records: about a millisecond */
-    ASKERS_MAX = 64,    /* questions that are being answered at the same time */
-    BACKUP_PAGES = 256, /* copied a turn: 1 MiB */
+    TURN_ROWS = 1000,  /* looked at in a turn */
+    ASKERS_MAX = 64,   /* questions that are being answered at the same time */
+    BACKUP_PAGES = 64, /* copied in a turn: 256 KiB */
 };
-#define BACKUP_PAUSE_USEC (4 * USEC_PER_MSEC)
+#define BACKUP_RETRY_USEC (100 * USEC_PER_MSEC)
 
 /* Whoever waits for an answer. */
 typedef struct Asker {
@@ -38,16 +38,17 @@ struct Answers {
 
     Asker *askers[ASKERS_MAX]; /* in the order in which they get their next turn */
     size_t n_askers;
-    Timer *turn_timer;
+    TurnTaker *asker_turns;
 
     Asker *backup_asker;
     Backup *backup;
-    Timer *backup_timer;
+    TurnTaker *backup_turns;
+    Timer *backup_timer; /* wakes a backup that waits for the store to commit again */
 
     Metric *asked, *refused, *unanswerable;
 };
 
-/* --- replies ----------------------------------------------------------------------------------------------------- */
+/* --- replies --- */
 
 typedef struct Outcome {
     ReplyStatus status;
@@ -119,7 +120,7 @@ static void send_data(Answers *answers, const LinkRoute *route, const Query *que
     send_reply(answers, route, query, &outcome);
 }
 
-/* --- questions to the database, a few rows a turn ---------------------------------------------------------------- */
+/* --- questions to the database, a few rows a turn --- */
 
 static Asker *asker_free(Asker *asker) {
     if (!asker)
@@ -139,7 +140,7 @@ static Asker *asker_new(const LinkRoute *route, const Query *query) {
 }
 
 /* True when the asker has got its reply. */
-static bool take_turn(Answers *answers, Asker *asker) {
+static bool step_asker(Answers *answers, Asker *asker) {
     Problem problem = {0};
     int r = query_step(asker->job, TURN_ROWS, &problem);
     if (r == QUERY_MORE)
@@ -151,19 +152,17 @@ static bool take_turn(Answers *answers, Asker *asker) {
     return true;
 }
 
-static int on_turn(Timer *timer, Mono now, void *userdata) {
+static int take_asker_turn(void *userdata) {
     Answers *answers = userdata;
     if (answers->n_askers == 0)
         return 0;
     Asker *first = answers->askers[0];
     memmove(answers->askers, answers->askers + 1, --answers->n_askers * sizeof(Asker *));
-    if (take_turn(answers, first))
+    if (step_asker(answers, first))
         asker_free(first);
     else
         answers->askers[answers->n_askers++] = first;
-    if (answers->n_askers > 0)
-        timer_set(timer, now);
-    return 0;
+    return answers->n_askers > 0;
 }
 
 static void write_backup_state(const Answers *answers, FILE *out) {
@@ -223,15 +222,15 @@ static void ask_database(Answers *answers, const LinkRoute *route, const Query *
     free(members);
     if (r < 0)
         send_problem(answers, route, query, r, &problem);
-    if (r < 0 || take_turn(answers, asker)) {
+    if (r < 0 || step_asker(answers, asker)) {
         asker_free(asker);
         return;
     }
     answers->askers[answers->n_askers++] = asker;
-    timer_set(answers->turn_timer, service_now(answers->service));
+    turn_taker_wake(answers->asker_turns);
 }
 
-/* --- backup ------------------------------------------------------------------------------------------------------ */
+/* --- backup --- */
 
 static void end_backup(Answers *answers) {
     answers->backup = backup_free(answers->backup);
@@ -260,23 +259,30 @@ static void send_backup(Answers *answers) {
 }
 
 /* While the store cannot commit, the copy waits with it. */
-static int on_backup(Timer *timer, Mono now, void *userdata) {
+static int take_backup_turn(void *userdata) {
     Answers *answers = userdata;
     Problem problem = {0};
     if (!answers->backup)
         return 0;
-    int r = BACKUP_MORE;
-    if (database_connection_at_rest(answers->database))
-        r = backup_step(answers->backup, BACKUP_PAGES, &problem);
-    if (r == BACKUP_MORE) {
-        timer_set(timer, mono_after(now, BACKUP_PAUSE_USEC));
+    if (!database_connection_at_rest(answers->database)) {
+        timer_set(answers->backup_timer, mono_after(service_now(answers->service), BACKUP_RETRY_USEC));
         return 0;
     }
+    int r = backup_step(answers->backup, BACKUP_PAGES, &problem);
+    if (r == BACKUP_MORE)
+        return 1;
     if (r == BACKUP_DONE)
         send_backup(answers);
     else
         send_problem(answers, &answers->backup_asker->route, &answers->backup_asker->query, r, &problem);
     end_backup(answers);
+    return 0;
+}
+
+static int on_backup_timer(Timer *timer, Mono now, void *userdata) {
+    (void)timer, (void)now;
+    Answers *answers = userdata;
+    turn_taker_wake(answers->backup_turns);
     return 0;
 }
 
@@ -315,10 +321,10 @@ static void make_backup(Answers *answers, const LinkRoute *route, const Query *q
         end_backup(answers);
         return;
     }
-    timer_set(answers->backup_timer, service_now(answers->service));
+    turn_taker_wake(answers->backup_turns);
 }
 
-/* --- the link ---------------------------------------------------------------------------------------------------- */
+/* --- the link --- */
 
 static void answer_health(Answers *answers, const LinkRoute *route, const Query *query) {
     DatabaseState state = database_state(answers->database);
@@ -405,9 +411,10 @@ static int on_refused(Link *link, const LinkFrame *frame, Refusal refusal, const
     return 0;
 }
 
-/* --- making and ending ------------------------------------------------------------------------------------------- */
+/* --- making and ending --- */
 
-int answers_new(Service *service, StoreRole role, Database *database, Answers **ret, Problem *problem) {
+int answers_new(Service *service, StoreRole role, Turns *turns, Database *database, Answers **ret,
+                Problem *problem) {
     static const LinkHandlers handlers = {.on_frame = on_frame, .on_refused = on_refused};
     EndpointId endpoint = role == STORE_ROLE_PRIMARY ? ENDPOINT_QUERY_PRIMARY : ENDPOINT_QUERY_REPLICA;
     Metrics *metrics = service_metrics(service);
@@ -424,9 +431,11 @@ int answers_new(Service *service, StoreRole role, Database *database, Answers **
                                             "Replies that could not be written.", "");
     int r = decoder_new(&answers->decoder);
     if (r >= 0)
-        r = timer_new(service, on_turn, answers, &answers->turn_timer);
+        r = turn_taker_new(turns, take_asker_turn, answers, &answers->asker_turns);
     if (r >= 0)
-        r = timer_new(service, on_backup, answers, &answers->backup_timer);
+        r = turn_taker_new(turns, take_backup_turn, answers, &answers->backup_turns);
+    if (r >= 0)
+        r = timer_new(service, on_backup_timer, answers, &answers->backup_timer);
     if (r >= 0)
         r = link_bind(service, endpoint, &handlers, answers, &answers->link, problem);
     if (r >= 0)
@@ -455,7 +464,8 @@ Answers *answers_free(Answers *answers) {
     if (answers->link)
         answers_let_go(answers);
     link_free(answers->link);
-    timer_free(answers->turn_timer);
+    turn_taker_free(answers->asker_turns);
+    turn_taker_free(answers->backup_turns);
     timer_free(answers->backup_timer);
     decoder_free(answers->decoder);
     free(answers->reply);

@@ -19,10 +19,12 @@
 #include "base/problem.h"
 #include "database.h"
 #include "shell/service.h"
+#include "turns.h"
 
 typedef struct Answers Answers;
 
-int answers_new(Service *service, StoreRole role, Database *database, Answers **ret, Problem *problem);
+int answers_new(Service *service, StoreRole role, Turns *turns, Database *database, Answers **ret,
+                Problem *problem);
 Answers *answers_free(Answers *answers); /* before its database */
 DEFINE_FREEP(Answers, answers_free)
 

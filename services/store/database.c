@@ -18,14 +18,12 @@
 #define DATABASE_NAME "traffic.db"
 
 enum {
-    KEPT_MAX_BYTES =
-        64 * 1024 * 1024,  /* a full link's worth of records, and more: the link is paused long before */
-    RETENTION_ROWS = 1000, /* of each table a turn: a few milliseconds */
+    KEPT_MAX_BYTES = 64 << 20,   /* more than a full link holds: it is paused long before */
+    RETENTION_ROWS = 100,        /* of each table a turn: about a millisecond */
     DISK_ALARM_CLEARS_BELOW = 2, /* per cent under the alarm, so that it does not flutter */
 };
 #define TICK_USEC            USEC_PER_SEC
 #define PROBE_USEC           USEC_PER_SEC /* an idle store proves this often that it can commit */
-#define RETENTION_PAUSE_USEC (10 * USEC_PER_MSEC)
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 
 struct Database {
@@ -44,7 +42,8 @@ struct Database {
     Mono trouble_since;
     Problem trouble;
 
-    Timer *commit_timer, *tick_timer, *retention_timer;
+    Timer *commit_timer, *tick_timer;
+    TurnTaker *retention;
     RetentionRule rule;
     uint64_t safe_until;
     uint64_t disk_free_bytes;
@@ -55,8 +54,7 @@ struct Database {
     GroupCommitCounts counted;
 };
 
-/* --- opening and closing
- * ----------------------------------------------------------------------------------------- */
+/* --- opening and closing --- */
 
 static void close_file(Database *database) {
     if (database->group)
@@ -99,8 +97,7 @@ static int open_at_start(Database *database, Problem *problem) {
     return open_file(database, problem);
 }
 
-/* --- telling
- * ----------------------------------------------------------------------------------------------------- */
+/* --- telling --- */
 
 static void tell_trouble(Database *database, const char *why) {
     size_t n_waiting = group_commit_rows_waiting(database->group);
@@ -145,8 +142,7 @@ static void count(Database *database) {
     metric_set(database->can_commit, !database->is_in_trouble);
 }
 
-/* --- committing
- * -------------------------------------------------------------------------------------------------- */
+/* --- committing --- */
 
 /* Both edges, and what the kind of trouble asks for. Damage ends the process: the start moves the file aside.
  */
@@ -223,8 +219,8 @@ static int on_commit_timer(Timer *timer, Mono now, void *userdata) {
     return commit_when_due(userdata);
 }
 
-static int on_batch_end(void *userdata) {
-    return commit_when_due(userdata);
+int database_end_batch(Database *database) {
+    return commit_when_due(database);
 }
 
 int database_add(Database *database, const char *frame, size_t size, const Message *record,
@@ -245,8 +241,7 @@ int database_add(Database *database, const char *frame, size_t size, const Messa
     return r;
 }
 
-/* --- every second
- * ------------------------------------------------------------------------------------------------ */
+/* --- every second --- */
 
 /* As df counts: what root keeps for itself is neither used nor free. */
 static void watch_disk(Database *database) {
@@ -281,25 +276,26 @@ static int on_tick(Timer *timer, Mono now, void *userdata) {
     watch_disk(database);
     tell_status(database);
     count(database);
+    turn_taker_wake(database->retention);
     timer_set(timer, mono_after(now, TICK_USEC));
     return r;
 }
 
-/* A few rows a turn until nothing is left to delete, then once a second. */
-static int on_retention(Timer *timer, Mono now, void *userdata) {
+/* Woken every second; goes on while there is something to delete. */
+static int take_retention_turn(void *userdata) {
     Database *database = userdata;
     Problem problem = {0};
-    int n_deleted = 0;
-    if (database_connection_at_rest(database))
-        n_deleted = retention_step(database->writer, &database->rule, database->safe_until,
+    if (!database_connection_at_rest(database))
+        return 0;
+    int n_deleted = retention_step(database->writer, &database->rule, database->safe_until,
                                    service_wall(database->service), RETENTION_ROWS, &problem);
-    if (n_deleted < 0)
+    if (n_deleted < 0) {
         journal_note(LOG_WARNING, "The %s store could not delete old records: %s",
                      store_role_words[database->role], problem.text);
-    else
-        metric_add(database->deleted, (uint64_t)n_deleted);
-    timer_set(timer, mono_after(now, n_deleted > 0 ? RETENTION_PAUSE_USEC : TICK_USEC));
-    return 0;
+        return 0;
+    }
+    metric_add(database->deleted, (uint64_t)n_deleted);
+    return n_deleted > 0;
 }
 
 /* Records wait and nobody tries to commit them: the loop has lost its timer, and a restart is better than
@@ -314,8 +310,7 @@ static bool is_attempting(void *userdata, Mono now, Problem *problem) {
     return holds;
 }
 
-/* --- making and ending
- * ------------------------------------------------------------------------------------------- */
+/* --- making and ending --- */
 
 static void make_metrics(Database *database) {
     static const char *const table_labels[RECORD_TABLE_COUNT] = {
@@ -343,18 +338,15 @@ static void make_metrics(Database *database) {
         metrics_gauge(metrics, "traffic_store_disk_free_bytes", "Free space on the store's disk.", "");
 }
 
-static int make_timers(Database *database) {
-    Mono now = service_now(database->service);
+static int make_timers(Database *database, Turns *turns) {
     int r = timer_new(database->service, on_commit_timer, database, &database->commit_timer);
     if (r >= 0)
         r = timer_new(database->service, on_tick, database, &database->tick_timer);
     if (r >= 0)
-        r = timer_new(database->service, on_retention, database, &database->retention_timer);
-    if (r < 0)
-        return r;
-    timer_set(database->tick_timer, now);
-    timer_set(database->retention_timer, mono_after(now, TICK_USEC));
-    return 0;
+        r = turn_taker_new(turns, take_retention_turn, database, &database->retention);
+    if (r >= 0)
+        timer_set(database->tick_timer, service_now(database->service));
+    return r;
 }
 
 static int set_path(Database *database, Problem *problem) {
@@ -373,8 +365,8 @@ static GroupCommitLimits limits_of(const Settings *settings) {
                                .max_kept_bytes = KEPT_MAX_BYTES};
 }
 
-int database_new(Service *service, StoreRole role, const DatabaseHandlers *handlers, void *userdata,
-                 Database **ret, Problem *problem) {
+int database_new(Service *service, StoreRole role, Turns *turns, const DatabaseHandlers *handlers,
+                 void *userdata, Database **ret, Problem *problem) {
     const Settings *settings = service_settings(service);
     scoped(database_freep) Database *database = calloc(1, sizeof *database);
     if (!database)
@@ -392,7 +384,7 @@ int database_new(Service *service, StoreRole role, const DatabaseHandlers *handl
     if (r >= 0)
         r = open_at_start(database, problem);
     if (r >= 0)
-        r = make_timers(database);
+        r = make_timers(database, turns);
     if (r >= 0)
         r = health_add(service_health(service), "commits", is_attempting, database);
     if (r < 0)
@@ -402,7 +394,6 @@ int database_new(Service *service, StoreRole role, const DatabaseHandlers *handl
     r = commit(database); /* the first proof that it can */
     if (r < 0)
         return problem_set(problem, r, "%s: damaged", database->path);
-    zhub_on_batch_end(service_hub(service), on_batch_end, database);
     *ret = take(database);
     return 0;
 }
@@ -419,18 +410,16 @@ Database *database_free(Database *database) {
                       store_role_words[database->role], n_waiting, problem.text);
     if (database->waiting)
         count(database);
-    zhub_on_batch_end(service_hub(database->service), NULL, NULL);
     timer_free(database->commit_timer);
     timer_free(database->tick_timer);
-    timer_free(database->retention_timer);
+    turn_taker_free(database->retention);
     close_file(database);
     group_commit_free(database->group);
     free(database);
     return NULL;
 }
 
-/* --- asking
- * ------------------------------------------------------------------------------------------------------ */
+/* --- asking --- */
 
 Reader *database_reader(Database *database) {
     return database->reader;

@@ -9,6 +9,7 @@
 #include "base/vocabulary.h"
 #include "shell/service.h"
 #include "store/reader.h"
+#include "turns.h"
 #include "wire/messages.h"
 
 #include <sqlite3.h>
@@ -27,8 +28,8 @@ typedef struct DatabaseHandlers {
 
 /* Opens STATE_DIR/traffic.db, checked and migrated; a damaged one is moved aside first. -EINVAL: no state
  * directory, or the file is from a newer program. */
-int database_new(Service *service, StoreRole role, const DatabaseHandlers *handlers, void *userdata,
-                 Database **ret, Problem *problem);
+int database_new(Service *service, StoreRole role, Turns *turns, const DatabaseHandlers *handlers,
+                 void *userdata, Database **ret, Problem *problem);
 /* Commits what waits. */
 Database *database_free(Database *database);
 DEFINE_FREEP(Database, database_free)
@@ -36,6 +37,9 @@ DEFINE_FREEP(Database, database_free)
 /* Takes one record; see group_commit_add(). A negative errno other than -EINVAL and -ENOBUFS ends the
  * process. */
 int database_add(Database *database, const char *frame, size_t size, const Message *record, Problem *problem);
+
+/* The end of a batch of messages: commits what is due. 0, or a negative errno that ends the process. */
+int database_end_batch(Database *database);
 
 /* NULL while the file cannot be opened. Borrowed until on_closing. */
 Reader *database_reader(Database *database);

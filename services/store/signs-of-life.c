@@ -19,7 +19,7 @@ struct SignsOfLife {
     int64_t n_beats;
 };
 
-/* --- heartbeat --------------------------------------------------------------------------------------------------- */
+/* --- heartbeat --- */
 
 static Message own_beat(SignsOfLife *signs) {
     DatabaseState state = database_state(signs->database);
@@ -74,7 +74,7 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     return size < 0 ? size : 0;
 }
 
-/* --- health ------------------------------------------------------------------------------------------------------ */
+/* --- health --- */
 
 static int answer_health(SignsOfLife *signs, Link *link, const LinkFrame *frame, bool is_ping) {
     bool is_well = is_ping && database_state(signs->database).can_commit;
@@ -100,7 +100,7 @@ static int on_health_refused(Link *link, const LinkFrame *frame, Refusal refusal
     return answer_health(userdata, link, frame, false);
 }
 
-/* --- making and ending ------------------------------------------------------------------------------------------- */
+/* --- making and ending --- */
 
 /* Of the machine where it tells one, else of this process: a peer only asks whether it changed. */
 static int find_boot_id(char ret[static SD_ID128_STRING_MAX]) {

@@ -5,6 +5,7 @@
 #include "database.h"
 #include "shell/link.h"
 #include "signs-of-life.h"
+#include "turns.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 typedef struct Store {
     Service *service;
     StoreRole role;
+    Turns *turns;
     Database *database;
     Answers *answers;
     SignsOfLife *signs;
@@ -19,7 +21,7 @@ typedef struct Store {
     Decoder *decoder;
 } Store;
 
-/* --- records ----------------------------------------------------------------------------------------------------- */
+/* --- records --- */
 
 /* The intersection a record is about, or NULL: a priority action is about a street. */
 static const char *intersection_of(const Message *record) {
@@ -81,7 +83,13 @@ static void on_closing(void *userdata) {
     answers_let_go(store->answers);
 }
 
-/* --- the service ------------------------------------------------------------------------------------------------- */
+static int on_batch_end(void *userdata) {
+    Store *store = userdata;
+    int r = database_end_batch(store->database);
+    return r < 0 ? r : turns_give(store->turns);
+}
+
+/* --- the service --- */
 
 static int start(Service *service, void **ret_state, Problem *problem) {
     static const DatabaseHandlers database_handlers = {.on_flow = on_flow, .on_closing = on_closing};
@@ -96,26 +104,33 @@ static int start(Service *service, void **ret_state, Problem *problem) {
 
     int r = decoder_new(&store->decoder);
     if (r >= 0)
-        r = database_new(service, store->role, &database_handlers, store, &store->database, problem);
+        r = turns_new(service, &store->turns);
     if (r >= 0)
-        r = answers_new(service, store->role, store->database, &store->answers, problem);
+        r = database_new(service, store->role, store->turns, &database_handlers, store, &store->database,
+                         problem);
+    if (r >= 0)
+        r = answers_new(service, store->role, store->turns, store->database, &store->answers, problem);
     if (r >= 0)
         r = signs_of_life_new(service, store->role, store->database, &store->signs, problem);
     if (r >= 0)
         r = link_bind(service, records, &record_handlers, store, &store->records, problem);
-    if (r >= 0)
-        on_flow(database_state(store->database).can_commit, store);
-    return r;
+    if (r < 0)
+        return r;
+    zhub_on_batch_end(service_hub(service), on_batch_end, store);
+    on_flow(database_state(store->database).can_commit, store);
+    return 0;
 }
 
 static void stop(void *state) {
     Store *store = state;
     if (!store)
         return;
+    zhub_on_batch_end(service_hub(store->service), NULL, NULL);
     store->records = link_free(store->records);
     store->signs = signs_of_life_free(store->signs);
     store->answers = answers_free(store->answers);
     store->database = database_free(store->database);
+    turns_free(store->turns);
     decoder_free(store->decoder);
     free(store);
 }

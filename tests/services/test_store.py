@@ -431,3 +431,47 @@ def test_without_a_state_directory_the_service_says_what_it_needs(tmp_path):
         ended = subprocess.run(command, capture_output=True, text=True, timeout=20)
         assert ended.returncode == 78
         assert "--state-dir" in ended.stderr + ended.stdout
+
+
+def test_heartbeat_is_answered_in_the_middle_of_a_long_count(make_store):
+    """Counting is done in turns between messages: the beat that is sent after the question is answered before it."""
+    store = make_store()
+    store.push(*(event(n) for n in range(1, 100_001)))
+    store.wait_stored(100_000)
+    asker = store.socket(zmq.DEALER, PORTS["primary"][1])
+    for number in range(30):
+        asker.send_json({"command": "COUNT_EVENTS", "interval_sec": 3600, "query_id": number})
+    n_beats_before_the_last_answer = 0
+    n_answers = 0
+    while n_answers < 30:
+        store.beat()
+        n_beats_before_the_last_answer += 1
+        while asker.poll(0):
+            asker.recv()
+            n_answers += 1
+    assert n_beats_before_the_last_answer > 10
+
+
+def test_damage_met_while_running_restarts_into_a_fresh_file(make_store, monkeypatch):
+    """Writes fail, so the file is opened again, and by then it is damaged: the process ends, the next one moves the file aside."""
+    monkeypatch.setattr(harness.subprocess, "Popen", functools.partial(subprocess.Popen, restore_signals=False))
+    store = make_store()
+    store.push(*(event(n) for n in range(1, 2001)))
+    store.wait_stored(2000)
+    process = store.city.processes[store.title]
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (8192, hard))
+    store.push(event(2001))
+    store.city.wait(lambda: store.ask("QUERY_HISTORY").get("cause") == "UNAVAILABLE", "the file is closed and cannot be opened")
+    for name in ("traffic.db", "traffic.db-wal"):
+        with open(store.state_dir / name, "r+b") as file:
+            file.write(b"\xa5" * 8192)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    assert process.child.wait(20) == 1
+    store.city.processes.clear()
+    assert (store.state_dir / "traffic.db.suspect").exists()
+    store.city.start("store", "primary")
+    store.city.wait_log(store.title, "is damaged")
+    assert not (store.state_dir / "traffic.db.suspect").exists()
+    store.push(event(1))
+    store.wait_stored(1)
