@@ -35,8 +35,8 @@ typedef struct DedupLife {
     int64_t epoch;
     uint64_t lowest; /* the first number heard; what lies before it is OLD */
     uint64_t newest;
-    uint64_t
-        seen[DEDUP_WINDOW_NUMBERS / 64]; /* bit (n mod window) of each number in (newest - window, newest] */
+    /* Bit (n mod window) of each number in (newest - window, newest] */
+    uint64_t seen[DEDUP_WINDOW_NUMBERS / 64];
 } DedupLife;
 
 typedef struct DedupProducer {

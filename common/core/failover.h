@@ -56,8 +56,8 @@ typedef struct FailoverChange {
     bool has_changed;
     StoreRole role;
     StoreState before, after;
-    uint64_t
-        silence_usec; /* to DEAD or SUSPECT: since its last good beat, which is how long detection took */
+    /* To DEAD or SUSPECT: since its last good beat, which is how long detection took */
+    uint64_t silence_usec;
     uint64_t absence_usec; /* to ALIVE from DEAD: how long it was dead */
     bool cannot_commit;    /* to DEAD: it beats, but cannot commit */
 } FailoverChange;

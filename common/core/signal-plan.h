@@ -27,9 +27,9 @@ typedef struct SignalTimes {
     InterlockTimes interlock;
     uint64_t green_usec;     /* of each direction in the plan */
     uint64_t extension_usec; /* added by EXTEND */
-    uint64_t
-        cross_reduction_usec; /* taken from the cross street's next green after it, never below the minimum */
-    uint64_t wave_usec;       /* of a WAVE that does not say how long */
+    /* Taken from the cross street's next green after it, never below the minimum */
+    uint64_t cross_reduction_usec;
+    uint64_t wave_usec; /* of a WAVE that does not say how long */
 } SignalTimes;
 
 #define SIGNAL_MODE_LIST(X)                                                                                  \

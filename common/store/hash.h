@@ -13,8 +13,8 @@
 typedef struct EventIdentity {
     const char *producer; /* NULL: no identity */
     int64_t epoch, sequence;
-    const char
-        *content[5]; /* sensor_id, tipo_sensor, interseccion, timestamp, event_data; used without identity */
+    /* sensor_id, tipo_sensor, interseccion, timestamp, event_data; used without identity */
+    const char *content[5];
 } EventIdentity;
 
 uint64_t event_hash(const EventIdentity *identity);

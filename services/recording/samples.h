@@ -22,8 +22,8 @@ typedef struct SampleFormat {
     const char *time_column, *value_column;
     const char *unit; /* "vehicles" */
     double min, max;
-    uint64_t
-        step_usec; /* times are multiples of it and it is the distance of samples; 0: found in the data */
+    /* Times are multiples of it and it is the distance of samples; 0: found in the data */
+    uint64_t step_usec;
 } SampleFormat;
 
 typedef struct Samples {

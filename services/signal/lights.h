@@ -22,8 +22,8 @@ typedef struct LightsView {
     Lights lights;
     Lights last_green; /* what was shown during the green before: red and red before the first */
     SignalCause cause; /* of the last change... */
-    const char
-        *reason; /* ... in words: the request's own when it gave some; borrowed until the next change */
+    /* ... in words: the request's own when it gave some; borrowed until the next change */
+    const char *reason;
     uint64_t green_usec; /* planned length of the last green that began */
     Mono changed_at;     /* the last change, or the start */
     Mono next_change_at; /* unless a request comes first; never when latched */
