@@ -105,7 +105,7 @@ static void times_and_identity_do_not_belong_into_a_recording(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
         char line[512];
         snprintf(line, sizeof line, "{\"t\":1,\"topic\":\"camara\",\"event\":{%s,%s}", members[i],
-                 CAMERA + 1);
+                 &CAMERA[1]);
         assert_refused(line, REFUSAL_WRONG_TYPE, "the replay adds times and identity");
     }
 }
