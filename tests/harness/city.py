@@ -140,7 +140,9 @@ class City:
                 process.child.send_signal(signal.SIGTERM)
         for process in self.processes.values():
             try:
-                process.stop()
+                status = process.stop()
+                if status != 0:  # a sanitizer that found something says so with the status
+                    failures.append(f"{process.title} ended with {status}:\n{process.log()}")
             except AssertionError as error:
                 failures.append(str(error))
         self.processes.clear()

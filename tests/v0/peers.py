@@ -5,6 +5,8 @@ import time
 
 import zmq
 
+from city import wait_until
+
 HOST = "127.0.0.1"
 CAMERA, INDUCTIVE, GPS, BROKER, QUERIES, SIGNAL, PRIMARY, REPLICA, HEALTH = (
     5555, 5556, 5557, 5560, 5561, 5562, 5563, 5564, 5565)
@@ -54,7 +56,17 @@ class Sensor(Peer):
 
     def __init__(self, context, port):
         super().__init__(context, zmq.XPUB)
-        self.socket.bind(f"tcp://*:{port}")
+        wait_until(lambda: self.bind(port), f"port {port} is free")
+
+    def bind(self, port):
+        """False while a sensor that was closed just now still holds the port: ZeroMQ closes in the background."""
+        try:
+            self.socket.bind(f"tcp://*:{port}")
+            return True
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                raise
+            return False
 
     def wait_subscriber(self, within_msec=5000):
         assert self.socket.poll(within_msec), f"nobody subscribed within {within_msec} ms"
