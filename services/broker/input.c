@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -179,7 +180,9 @@ int input_open_in_thread(Service *service, EndpointId id, InputForwardFn forward
     int r = input_new(forward, userdata, &input);
     if (r < 0)
         return r;
-    r = pipe_open(service, endpoints[id].name, PIPE_HIGH_WATER_MARK, &handlers, input, &input->link, problem);
+    char name[64]; /* not the link's own: frames would be counted twice under it */
+    (void)snprintf(name, sizeof name, "pipe.%s", endpoints[id].name);
+    r = pipe_open(service, name, PIPE_HIGH_WATER_MARK, &handlers, input, &input->link, problem);
     if (r >= 0)
         r = thread_link_new(service, id, NULL, input->link, PIPE_HIGH_WATER_MARK, &input->thread_link,
                             problem);
