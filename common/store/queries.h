@@ -31,7 +31,7 @@
 enum {
     QUERY_PAGE_ROWS = 100,
     QUERY_INTERVALS_MAX = 8000,
-    QUERY_DATA_MAX_BYTES = 900 * 1024, /* a page ends early rather than exceed what a reply may have */
+    QUERY_DATA_MAX_BYTES = 800 * 1024, /* a page ends early rather than exceed what a reply may have */
 };
 
 typedef struct QueryJob QueryJob;

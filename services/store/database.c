@@ -1,5 +1,6 @@
 #include "database.h"
 
+#include "disk-watch.h"
 #include "shell/journal.h"
 #include "store/db.h"
 #include "store/group-commit.h"
@@ -13,14 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #define DATABASE_NAME "traffic.db"
 
 enum {
-    KEPT_MAX_BYTES = 64 << 20,   /* more than a full link holds: it is paused long before */
-    RETENTION_ROWS = 100,        /* of each table a turn: about a millisecond */
-    DISK_ALARM_CLEARS_BELOW = 2, /* per cent under the alarm, so that it does not flutter */
+    KEPT_MAX_BYTES = 64 << 20, /* more than a full link holds: it is paused long before */
+    RETENTION_ROWS = 100,      /* of each table a turn: about a millisecond */
 };
 #define TICK_USEC            USEC_PER_SEC
 #define PROBE_USEC           USEC_PER_SEC /* an idle store proves this often that it can commit */
@@ -46,11 +45,10 @@ struct Database {
     TurnTaker *retention;
     RetentionRule rule;
     uint64_t safe_until;
-    uint64_t disk_free_bytes;
-    bool has_disk_alarm;
+    DiskWatch disk;
 
     Metric *stored[RECORD_TABLE_COUNT], *repeats, *commits, *failures, *deleted;
-    Metric *waiting, *can_commit, *disk_used, *disk_free;
+    Metric *waiting, *can_commit;
     GroupCommitCounts counted;
 };
 
@@ -125,8 +123,8 @@ static void tell_status(Database *database) {
     else
         service_status(database->service, "%s: %" PRId64 " events stored, %.1f GB of disk free%s", role,
                        record_writer_totals(database->writer)->sensor_events,
-                       (double)database->disk_free_bytes / 1e9,
-                       database->has_disk_alarm ? " (disk alarm)" : "");
+                       (double)database->disk.free_bytes / 1e9,
+                       database->disk.has_alarm ? " (disk alarm)" : "");
 }
 
 static void count(Database *database) {
@@ -243,37 +241,13 @@ int database_add(Database *database, const char *frame, size_t size, const Messa
 
 /* --- every second --- */
 
-/* As df counts: what root keeps for itself is neither used nor free. */
-static void watch_disk(Database *database) {
-    struct statvfs disk;
-    if (statvfs(service_state_dir(database->service), &disk) < 0)
-        return;
-    double used = (double)(disk.f_blocks - disk.f_bfree);
-    double available = (double)disk.f_bavail;
-    double percent = used + available > 0 ? 100 * used / (used + available) : 100;
-    double alarm_percent = service_settings(database->service)->store_disk_alarm_percent;
-    database->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
-    metric_set(database->disk_used, percent / 100);
-    metric_set(database->disk_free, (double)database->disk_free_bytes);
-    if (!database->has_disk_alarm && percent >= alarm_percent) {
-        database->has_disk_alarm = true;
-        journal_event(
-            JOURNAL_DISK_ALARM, NULL, 0, "The disk of the %s store is %.1f %% full (%s, alarm at %.0f %%)",
-            store_role_words[database->role], percent, service_state_dir(database->service), alarm_percent);
-    } else if (database->has_disk_alarm && percent < alarm_percent - DISK_ALARM_CLEARS_BELOW) {
-        database->has_disk_alarm = false;
-        journal_note(LOG_NOTICE, "The disk of the %s store is %.1f %% full: the alarm is over",
-                     store_role_words[database->role], percent);
-    }
-}
-
 static int on_tick(Timer *timer, Mono now, void *userdata) {
     Database *database = userdata;
     int r = 0;
     bool is_idle = group_commit_rows_waiting(database->group) == 0 && !database->is_in_trouble;
     if (is_idle && mono_between(group_commit_last_commit(database->group), now) >= PROBE_USEC)
         r = commit(database);
-    watch_disk(database);
+    disk_watch_look(&database->disk);
     tell_status(database);
     count(database);
     turn_taker_wake(database->retention);
@@ -332,10 +306,6 @@ static void make_metrics(Database *database) {
         metrics_gauge(metrics, "traffic_store_records_waiting", "Records not committed yet.", "");
     database->can_commit =
         metrics_gauge(metrics, "traffic_store_can_commit", "1 while the store can commit.", "");
-    database->disk_used =
-        metrics_gauge(metrics, "traffic_store_disk_used_ratio", "Used part of the store's disk.", "");
-    database->disk_free =
-        metrics_gauge(metrics, "traffic_store_disk_free_bytes", "Free space on the store's disk.", "");
 }
 
 static int make_timers(Database *database, Turns *turns) {
@@ -390,7 +360,8 @@ int database_new(Service *service, StoreRole role, Turns *turns, const DatabaseH
     if (r < 0)
         return r;
     make_metrics(database);
-    watch_disk(database);
+    disk_watch_init(&database->disk, service, role);
+    disk_watch_look(&database->disk);
     r = commit(database); /* the first proof that it can */
     if (r < 0)
         return problem_set(problem, r, "%s: damaged", database->path);
@@ -449,7 +420,7 @@ DatabaseState database_state(const Database *database) {
         .commit_age_usec =
             mono_between(group_commit_last_commit(database->group), service_now(database->service)),
         .rows_waiting = group_commit_rows_waiting(database->group),
-        .disk_free_bytes = database->disk_free_bytes,
+        .disk_free_bytes = database->disk.free_bytes,
         .committed_until = totals->committed_us,
         .n_records = totals->sensor_events + totals->congestion_records + totals->semaphore_changes +
                      totals->priority_actions,

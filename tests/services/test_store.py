@@ -116,8 +116,10 @@ def test_everything_is_stored_once_and_counted(make_store, role):
     store = make_store(role)
     store.push(*(event(n) for n in range(1, 5001)), *(event(n) for n in range(4901, 5001)), event(5001))
     store.wait_stored(5001)
-    [hour] = store.ask("COUNT_EVENTS", interval_sec=3600)["data"]["counts"]
-    assert hour == {"from": "2026-03-01T10:00:00Z", "events": 5001, "vehicles": sum(n % 30 for n in range(1, 5002))}
+    # An interval includes its end: event 3600, on the hour, is the last of the hour before.
+    assert store.ask("COUNT_EVENTS", interval_sec=3600)["data"]["counts"] == [
+        {"from": "2026-03-01T09:00:00Z", "events": 1, "vehicles": 3600 % 30},
+        {"from": "2026-03-01T10:00:00Z", "events": 5000, "vehicles": sum(n % 30 for n in range(1, 5002) if n != 3600)}]
     assert store.city.stop(store.title) == 0
     assert store.rows("SELECT count(*), count(DISTINCT seq) FROM sensor_events") == [(5001, 5001)]
     assert store.city.metric(store.title, "traffic_store_repeats_total") == 100
