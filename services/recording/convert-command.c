@@ -1,5 +1,6 @@
-/* The conversion runs twice over the same samples: once to count, for the header stands before the events, and once to write. It comes out the
- * same both times because nothing in it depends on anything but the samples, the city and the seed. */
+/* The conversion runs twice over the same samples: once to count, for the header stands before the events,
+ * and once to write. It comes out the same both times because nothing in it depends on anything but the
+ * samples, the city and the seed. */
 #include "commands.h"
 #include "convert.h"
 

@@ -115,7 +115,8 @@ int convert_hourly_counts(const Conversion *conversion, EventSink sink, void *us
 
 typedef void (*MeasureFn)(double value, RecordedEvent *event);
 
-/* Each sensor of the given kinds reports what stands at its moment, once per interval, in a slice of the interval of its own. */
+/* Each sensor of the given kinds reports what stands at its moment, once per interval, in a slice of the
+ * interval of its own. */
 static int emit_standing(const Conversion *conversion, const SensorKind *kinds, size_t n_kinds,
                          MeasureFn measure, EventSink sink, void *userdata, Problem *problem) {
     const City *city = conversion->city;

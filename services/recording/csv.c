@@ -21,7 +21,8 @@ struct CsvFile {
     unsigned long number;
 };
 
-/* Cuts one field off the text at *rest, in place: quotes are taken away, doubled ones inside become one. NULL when there is none left. */
+/* Cuts one field off the text at *rest, in place: quotes are taken away, doubled ones inside become one. NULL
+ * when there is none left. */
 static char *cut_field(char **rest) {
     char *at = *rest, *field = at, *end = at;
     if (!at)

@@ -6,7 +6,8 @@
  *
  *     {"format":"traffic-recording","version":1,"origin":"where it comes from","duration":3600,"seed":7,
  *      "recorded_from":"2012-10-02T09:00:00Z","counts":{"camara":11520,"espira":3840,"gps":5760}}
- *     {"t":12.000,"topic":"camara","event":{"sensor_id":"CAM-A1-NS","tipo_sensor":"camara","interseccion":"INT-A1","volumen":3}}
+ *     {"t":12.000,"topic":"camara","event":{"sensor_id":"CAM-A1-NS",
+ *      "tipo_sensor":"camara","interseccion":"INT-A1","volumen":3}}    each on one line
  *
  * `t` is seconds from the start of the recording, never decreasing, at most `duration`. An event is one of
  * the wire without its times and without an identity: whoever replays it adds both. A loop's interval ends at

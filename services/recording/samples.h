@@ -1,5 +1,5 @@
-/* What a published detector file says: a value for each of its times, brought into order, with everything that was wrong with
- * it counted and told. */
+/* What a published detector file says: a value for each of its times, brought into order, with everything
+ * that was wrong with it counted and told. */
 #pragma once
 
 #include "base/macro.h"
@@ -36,21 +36,23 @@ typedef struct Samples {
 
 void samples_clear(Samples *samples);
 
-/* Reads and orders the files. A bad row is told on `out` with its line and counted. Of several rows of one time the first counts; others are
- * counted as repeated, or as conflicting when their value differs, and then told. 0; -EIO and the like; -EBADMSG when a file is no
- * such file or nothing good is in it. */
+/* Reads and orders the files. A bad row is told on `out` with its line and counted. Of several rows of one
+ * time the first counts; others are counted as repeated, or as conflicting when their value differs, and then
+ * told. 0; -EIO and the like; -EBADMSG when a file is no such file or nothing good is in it. */
 int samples_read(const SampleFormat *format, char *const *paths, size_t n_paths, FILE *out, Samples *ret,
                  Problem *problem);
 
-/* Keeps what lies in [from, to), then finds the gaps: places where one or more steps are missing. Each is told on `out`. */
+/* Keeps what lies in [from, to), then finds the gaps: places where one or more steps are missing. Each is
+ * told on `out`. */
 void samples_select(Samples *samples, Wall from, Wall to, FILE *out);
 
-/* The value that stands at `at`: that of the last sample, for one and a half steps. NULL in a gap. *hint speeds up a search that goes forward;
- * it starts at 0. */
+/* The value that stands at `at`: that of the last sample, for one and a half steps. NULL in a gap. *hint
+ * speeds up a search that goes forward; it starts at 0. */
 const Sample *samples_at(const Samples *samples, Wall at, size_t *hint);
 
 /* Two lines: rows, bad rows, repeated, conflicting; used, missing, gaps. */
 void samples_report(const Samples *samples, FILE *out);
 
-/* `2012-10-02 09:00:00`, `10/2/12 9:00` (month/day/year, 1970 to 2069 when it has two digits) or the wire's timestamp. 0 or -EINVAL. */
+/* `2012-10-02 09:00:00`, `10/2/12 9:00` (month/day/year, 1970 to 2069 when it has two digits) or the wire's
+ * timestamp. 0 or -EINVAL. */
 int sample_time_parse(const char *text, Wall *ret);

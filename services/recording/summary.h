@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* An hour is what ended in it: after its start, at its end at the latest, for that is where the count of a loop's interval that
- * ends on the hour belongs. */
+/* An hour is what ended in it: after its start, at its end at the latest, for that is where the count of a
+ * loop's interval that ends on the hour belongs. */
 typedef struct HourSummary {
     uint64_t events[SENSOR_KIND_COUNT];
     double vehicles; /* sum of what the loops counted */
@@ -25,8 +25,9 @@ typedef struct Summary {
 
 void summary_clear(Summary *summary);
 
-/* Reads the whole file. Refused lines, and with a `city` (may be NULL) events of sensors that it does not have, are told on `out` as
- * FILE:LINE: why. 0; negative errno when the file cannot be opened or read to its end. */
+/* Reads the whole file. Refused lines, and with a `city` (may be NULL) events of sensors that it does not
+ * have, are told on `out` as FILE:LINE: why. 0; negative errno when the file cannot be opened or read to its
+ * end. */
 int summary_read(const char *path, const City *city, FILE *out, Summary *ret, Problem *problem);
 
 /* Whether the header's counts are those of the file; each that is not is told on `out`. */

@@ -5,15 +5,16 @@
  * One packet is one reading: the members of the wire's event of this kind and an `id`, a whole number or a
  * text of at most 63 bytes:
  *
- *     {"id":17,"sensor_id":"CAM-A1-NS","tipo_sensor":"camara","interseccion":"INT-A1","volumen":3,"velocidad_promedio":31.5}
+ *     {"id":17,"sensor_id":"CAM-A1-NS","tipo_sensor":"camara","interseccion":"INT-A1","volumen":3}
  *
  * `timestamp` may be left out: the reading is of now. An identity (producer_id, epoch and seq together) is
  * kept, so that a program can hand a reading in again and have it recognised; without one the sensor gives
  * its own. Each packet is answered in order:
  *
  *     {"ack":17}                                      accepted now: the link has taken it
- *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken; null when the id itself could not be
- * read
+ *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken
+ *
+ * The id of a refusal is null when it could not be read itself.
  *
  * While the link is full, or nobody subscribes, the answer waits and nothing more is read: the client's sends
  * block, which is the back-pressure. A client that does not read its answers is not read either; nobody else

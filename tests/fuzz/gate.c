@@ -1,4 +1,5 @@
-/* A frame that the broker forwards: after it got its identity, if it needed one, every receiver takes it and finds that identity. */
+/* A frame that the broker forwards: after it got its identity, if it needed one, every receiver takes it and
+ * finds that identity. */
 #include "fuzz.h"
 
 #include "gate.h"

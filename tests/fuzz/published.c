@@ -1,4 +1,5 @@
-/* A published detector file: every row is used, or counted as why it is not; what is used comes in order and in range. */
+/* A published detector file: every row is used, or counted as why it is not; what is used comes in order and
+ * in range. */
 #include "fuzz.h"
 
 #include "convert.h"

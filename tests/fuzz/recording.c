@@ -1,11 +1,13 @@
-/* A line of a recording: what is taken as an event can be written and reads back the same; what is taken as a header too. */
+/* A line of a recording: what is taken as an event can be written and reads back the same; what is taken as a
+ * header too. */
 #include "fuzz.h"
 
 #include "recording.h"
 
 #include <string.h>
 
-/* The largest line that a reader hands over, written again, may be a little longer: numbers get their usual form. */
+/* The largest line that a reader hands over, written again, may be a little longer: numbers get their usual
+ * form. */
 static char first[4 * RECORDING_LINE_MAX_BYTES], second[4 * RECORDING_LINE_MAX_BYTES];
 
 static void event_reads_back(RecordingParser *parser, const RecordedEvent *event) {

@@ -1,4 +1,5 @@
-/* From numbers to events: an hour's vehicles are spread but never lost or made up; speeds and occupancies change their unit. */
+/* From numbers to events: an hour's vehicles are spread but never lost or made up; speeds and occupancies
+ * change their unit. */
 #include "recording-test.h"
 
 #include "convert.h"

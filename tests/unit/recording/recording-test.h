@@ -1,4 +1,5 @@
-/* Files and recordings for the tests of this directory: each test works in a directory of its own that is removed afterwards. */
+/* Files and recordings for the tests of this directory: each test works in a directory of its own that is
+ * removed afterwards. */
 #pragma once
 
 #include <setjmp.h>

@@ -1,4 +1,5 @@
-/* Published detector files: order, repetition, gaps, bad rows, all of it told. The synthetic files are in data/. */
+/* Published detector files: order, repetition, gaps, bad rows, all of it told. The synthetic files are in
+ * data/. */
 #include "recording-test.h"
 
 #include "convert.h"

@@ -13,7 +13,8 @@
 
 enum { SEED = 20121008, DRAWS = 100000 };
 
-/* The first outputs of xoshiro256** for the state {1, 2, 3, 4}, from its authors' definition worked out by hand. */
+/* The first outputs of xoshiro256** for the state {1, 2, 3, 4}, from its authors' definition worked out by
+ * hand. */
 static void generator_is_xoshiro256_starstar(void **state) {
     (void)state;
     Random random = {{1, 2, 3, 4}};
