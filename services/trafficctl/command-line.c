@@ -47,12 +47,15 @@ static const struct argp_option options[] = {
     {0},
 };
 
+/* At the prompt argp_error() returns, so the line is marked. */
 static double positive_number(struct argp_state *state, const char *option, const char *text) {
+    CommandLine *line = state->input;
     char *end;
     errno = 0;
     double value = strtod(text, &end);
     if (errno || end == text || *end != '\0' || !(value > 0) || value > 1e9) {
         argp_error(state, "%s: expected a number above 0, got \"%s\"", option, text);
+        line->is_wrong = true;
         return 1;
     }
     return value;
@@ -178,7 +181,7 @@ int command_line_parse(int n_words, char **words, bool is_prompt, CommandLine *r
     };
     CommandLine line = {.request = {.timeout_sec = 10}};
     argp_err_exit_status = EXIT_USAGE_ERROR;
-    if (argp_parse(&argp, n_words, words, is_prompt ? ARGP_NO_EXIT : 0, NULL, &line) != 0)
+    if (argp_parse(&argp, n_words, words, is_prompt ? ARGP_NO_EXIT : 0, NULL, &line) != 0 || line.is_wrong)
         return -EINVAL;
     *ret = line;
     return 0;

@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "base/macro.h"
+#include "base/vocabulary.h"
 
 #include <errno.h>
 #include <libsmartcols.h>
@@ -20,11 +21,46 @@ static struct libscols_table *table_new(FILE *out) {
     return table;
 }
 
+/* What other columns of the same row say already, or what only machines read. */
+static bool is_reading(const char *member) {
+    static const char *const others[] = {"sensor_id",
+                                         "tipo_sensor",
+                                         "interseccion",
+                                         "timestamp",
+                                         "timestamp_inicio",
+                                         "timestamp_fin",
+                                         "producer_id",
+                                         "epoch",
+                                         "seq",
+                                         "captured_us",
+                                         NULL};
+    return word_index(others, member) < 0;
+}
+
+/* "volumen=3 velocidad_promedio=41.5" of an event's JSON text. */
+static int event_cell_set(struct libscols_line *line, size_t column, const char *json) {
+    char text[512] = "-";
+    size_t used = 0;
+    struct json_object *event = json_tokener_parse(json);
+    struct lh_table *members = json_object_get_object(event); /* NULL when it is no object */
+    for (struct lh_entry *entry = members ? members->head : NULL; entry; entry = entry->next) {
+        const char *member = lh_entry_k(entry);
+        if (is_reading(member) && used < sizeof text)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s=%s", used ? " " : "", member,
+                                     json_object_get_string(lh_entry_v(entry)));
+    }
+    json_object_put(event);
+    return scols_line_set_data(line, column, text);
+}
+
 /* Strings bare, lists as "a b c", everything else as JSON. */
-static int cell_set(struct libscols_line *line, size_t column, struct json_object *row, const char *pointer) {
+static int cell_set(struct libscols_line *line, size_t column, struct json_object *row, const Column *shown,
+                    OutputFormat format) {
     struct json_object *value = NULL;
-    if (json_pointer_get(row, pointer, &value) < 0 || !value)
+    if (json_pointer_get(row, shown->pointer, &value) < 0 || !value)
         return scols_line_set_data(line, column, "-");
+    if (strcmp(shown->pointer, EVENT_POINTER) == 0 && format == OUTPUT_TABLE)
+        return event_cell_set(line, column, json_object_get_string(value));
     if (!json_object_is_type(value, json_type_array))
         return scols_line_set_data(line, column, json_object_get_string(value));
 
@@ -91,7 +127,7 @@ int output_rows(FILE *out, OutputFormat format, struct json_object *rows, const 
         if (!line)
             return -ENOMEM;
         for (size_t i = 0; i < n_columns; i++)
-            if (cell_set(line, i, json_object_array_get_idx(rows, k), columns[i].pointer) < 0)
+            if (cell_set(line, i, json_object_array_get_idx(rows, k), &columns[i], format) < 0)
                 return -ENOMEM;
     }
     return table_print(out, format, table);
@@ -107,7 +143,7 @@ int output_summary(FILE *out, OutputFormat format, struct json_object *object, c
     for (size_t i = 0; i < n_lines; i++) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
         if (!line || scols_line_set_data(line, 0, lines[i].heading) < 0 ||
-            cell_set(line, 1, object, lines[i].pointer) < 0)
+            cell_set(line, 1, object, &lines[i], format) < 0)
             return -ENOMEM;
     }
     return table_print(out, format, table);

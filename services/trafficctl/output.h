@@ -9,6 +9,9 @@
 
 typedef enum OutputFormat { OUTPUT_TABLE, OUTPUT_CSV, OUTPUT_JSON } OutputFormat;
 
+/* Where a row keeps the event as it came, as JSON text: a table shows its readings only, CSV all of it. */
+#define EVENT_POINTER "/event_data"
+
 /* One column of a list, or one line of a summary. */
 typedef struct Column {
     const char *heading;

@@ -151,8 +151,10 @@ static ExitStatus verb_intersection(Context *context) {
         {"since", "/semaphore_state/timestamp"},
         {"because", "/semaphore_state/reason"},
     };
-    static const Column events[] = {
-        {"TIME", "/timestamp"}, {"SENSOR", "/sensor_id"}, {"KIND", "/tipo_sensor"}, {"EVENT", "/event_data"}};
+    static const Column events[] = {{"TIME", "/timestamp"},
+                                    {"SENSOR", "/sensor_id"},
+                                    {"KIND", "/tipo_sensor"},
+                                    {"READINGS", EVENT_POINTER}};
 
     Query query;
     Answer answer = {0};
@@ -235,7 +237,7 @@ static ExitStatus verb_events(Context *context) {
                                      {"SENSOR", "/sensor_id"},
                                      {"KIND", "/tipo_sensor"},
                                      {"INTERSECTION", "/interseccion"},
-                                     {"EVENT", "/event_data"}};
+                                     {"READINGS", EVENT_POINTER}};
     const Request *request = context->request;
     Query query;
     query_begin(&query, "QUERY_EVENTS");

@@ -56,6 +56,27 @@ static void a_table_aligns_and_marks_what_is_absent(void **state) {
     free(text);
 }
 
+static void an_event_shows_its_readings_in_a_table_and_all_in_csv(void **state) {
+    (void)state;
+    static const Column event_columns[] = {{"EVENT", EVENT_POINTER}};
+    const char *json = "[{\"event_data\":\"{\\\"sensor_id\\\":\\\"CAM\\\",\\\"volumen\\\":3,\\\"velocidad_"
+                       "promedio\\\":41.5}\"},"
+                       "{\"event_data\":\"no JSON\"}]";
+    struct json_object *rows = json_tokener_parse(json);
+    for (OutputFormat format = OUTPUT_TABLE; format <= OUTPUT_CSV; format++) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        assert_int_equal(output_rows(out, format, rows, event_columns, 1), 0);
+        fclose(out);
+        assert_int_equal(strstr(text, "sensor_id") != NULL, format == OUTPUT_CSV);
+        assert_int_equal(strstr(text, "volumen=3 velocidad_promedio=41.5\n-\n") != NULL,
+                         format == OUTPUT_TABLE);
+        free(text);
+    }
+    json_object_put(rows);
+}
+
 static void a_summary_is_one_line_per_member(void **state) {
     (void)state;
     char *text = NULL;
@@ -75,6 +96,7 @@ int main(void) {
         cmocka_unit_test(nested_members_and_lists_are_shown),
         cmocka_unit_test(no_rows_leave_the_headings_in_csv),
         cmocka_unit_test(a_table_aligns_and_marks_what_is_absent),
+        cmocka_unit_test(an_event_shows_its_readings_in_a_table_and_all_in_csv),
         cmocka_unit_test(a_summary_is_one_line_per_member),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
