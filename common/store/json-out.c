@@ -1,3 +1,4 @@
+/* Numbers and strings as JSON. */
 #include "store/json-out.h"
 
 #include <math.h>

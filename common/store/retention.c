@@ -1,3 +1,4 @@
+/* The decision, and carrying it out in one small transaction. */
 #include "store/retention.h"
 
 bool retention_may_delete(const RetentionRule *rule, bool is_sensor_event, int64_t n_rows,

@@ -1,3 +1,6 @@
+/* When to commit, what to say when that fails, and when to open the file again. Knows nothing of links: stopping the flow of records is
+ * the handler's. The subtle thing: after an input/output error both connections are closed and the kept records are written anew through
+ * fresh ones, because what a connection believes about a file after a failed write or fsync is not to be trusted. */
 #include "database.h"
 
 #include "disk-watch.h"

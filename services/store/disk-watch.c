@@ -1,3 +1,4 @@
+/* Edges only: one entry when the disk becomes too full, one when it is not any more. */
 #include "disk-watch.h"
 
 #include "shell/journal.h"

@@ -1,3 +1,4 @@
+/* Replies as the wire wants them, from an outcome. A peer that asked is answered in every case: a v0 monitor waits for ever otherwise. */
 #include "replies.h"
 
 #include "wire/endpoints.h"

@@ -1,3 +1,4 @@
+/* Heartbeat and PING. Answered for each that comes and never sent unasked: the store connects to nobody. */
 #include "signs-of-life.h"
 
 #include "shell/link.h"

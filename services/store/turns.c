@@ -1,3 +1,4 @@
+/* A circle of takers; the one behind the last that was served goes first. */
 #include "turns.h"
 
 #include <errno.h>
