@@ -246,6 +246,65 @@ static void null_counts_as_absent_and_so_as_missing_where_required(void **state)
     refused(MESSAGE_FAMILY_COMMAND, "{\"interseccion\":\"\",\"new_state\":\"RED\"}", REFUSAL_OUT_OF_RANGE);
 }
 
+#define SENSOR_MEMBERS(type) "\"sensor_id\":\"S\"", "\"tipo_sensor\":\"" type "\"", "\"interseccion\":\"I\""
+
+/* Everything that is required of each message, and nothing else. */
+static const struct {
+    MessageFamily family;
+    const char *before, *members[6], *after;
+} required[] = {
+    {MESSAGE_FAMILY_EVENT, "camara {", {SENSOR_MEMBERS("camara"), WHEN}, "}"},
+    {MESSAGE_FAMILY_EVENT,
+     "espira {",
+     {SENSOR_MEMBERS("espira_inductiva"), "\"vehiculos_contados\":1", "\"intervalo_segundos\":30"},
+     "}"},
+    {MESSAGE_FAMILY_EVENT, "gps {", {SENSOR_MEMBERS("gps"), "\"velocidad_promedio\":9", WHEN}, "}"},
+    {MESSAGE_FAMILY_COMMAND, "{", {"\"interseccion\":\"I\"", "\"new_state\":\"RED\""}, "}"},
+    {MESSAGE_FAMILY_REPORT,
+     "{",
+     {"\"report\":\"CHANGE\"", "\"interseccion\":\"I\"", "\"state_ns\":\"RED\"", "\"state_ew\":\"RED\"",
+      WHEN},
+     "}"},
+    {MESSAGE_FAMILY_RECORD, "{\"type\":\"sensor_event\",\"data\":{", {SENSOR_MEMBERS("gps"), WHEN}, "}}"},
+    {MESSAGE_FAMILY_RECORD,
+     "{\"type\":\"congestion_record\",\"data\":{",
+     {"\"interseccion\":\"I\"", "\"traffic_state\":\"NORMAL\"", "\"decision\":\"NO_ACTION\"", WHEN},
+     "}}"},
+    {MESSAGE_FAMILY_RECORD,
+     "{\"type\":\"semaphore_state\",\"data\":{",
+     {"\"interseccion\":\"I\"", "\"state_ns\":\"RED\"", "\"state_ew\":\"RED\"", WHEN},
+     "}}"},
+    {MESSAGE_FAMILY_RECORD,
+     "{\"type\":\"priority_action\",\"data\":{",
+     {"\"action_type\":\"GREEN_WAVE\"", "\"target\":\"row_B\"", WHEN},
+     "}}"},
+    {MESSAGE_FAMILY_QUERY, "{", {"\"command\":\"HEALTH_CHECK\""}, "}"},
+    {MESSAGE_FAMILY_REPLY, "{", {"\"status\":\"OK\""}, "}"},
+    {MESSAGE_FAMILY_HEARTBEAT,
+     "{",
+     {"\"role\":\"primary\"", "\"boot_id\":\"b\"", "\"epoch\":1", "\"seq\":1"},
+     "}"},
+};
+
+static void every_member_that_is_required_is_missed(void **state) {
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(required); i++) {
+        const char *const *members = required[i].members;
+        for (size_t without = 0; without == 0 || members[without - 1]; without++) {
+            char frame[400];
+            int used = snprintf(frame, sizeof frame, "%s\"x\":0", required[i].before);
+            for (size_t m = 0; members[m]; m++)
+                if (m != without)
+                    used += snprintf(frame + used, sizeof frame - (size_t)used, ",%s", members[m]);
+            strcpy(frame + used, required[i].after);
+            if (members[without])
+                refused(required[i].family, frame, REFUSAL_MISSING_FIELD);
+            else
+                taken(required[i].family, frame); /* with all of them */
+        }
+    }
+}
+
 static void values_of_the_wrong_type_are_refused(void **state) {
     (void)state;
     static const char *const members[] = {
@@ -533,6 +592,7 @@ int main(void) {
         cmocka_unit_test(untrusted_text_is_shortened_and_made_printable),
         cmocka_unit_test(control_characters_never_get_into_a_text),
         cmocka_unit_test(null_counts_as_absent_and_so_as_missing_where_required),
+        cmocka_unit_test(every_member_that_is_required_is_missed),
         cmocka_unit_test(values_of_the_wrong_type_are_refused),
         cmocka_unit_test(numbers_are_taken_up_to_their_limits_and_not_beyond),
         cmocka_unit_test(integer_above_int64_is_out_of_range_not_bent),
