@@ -1,7 +1,7 @@
 /* backup FILE: only the store process opens its database, so it makes the copy (SQLite's backup API, while it
  * goes on working) in its own directory; trafficctl then moves the copy to FILE. That needs the store's
  * machine and the right to read there: else the operator is told where the copy lies. */
-#include "verbs.h"
+#include "ask.h"
 
 #include <errno.h>
 #include <fcntl.h>

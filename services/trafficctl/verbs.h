@@ -67,17 +67,17 @@ extern const size_t n_verbs;
 
 const char *verb_option_name(VerbOption option);
 
-/* An empty question of this command. */
-void query_begin(Query *query, const char *command);
-
-/* What an answer means for the exit status. */
-ExitStatus exit_of_answer(const Answer *answer);
-
 /* Checks the request against its verb's row, then runs it. Messages go to standard error. */
 ExitStatus verb_run(Context *context);
 
-/* backup FILE (backup-verb.c). */
-ExitStatus verb_backup(Context *context);
-
-/* config check | cat: needs no city that runs (config-verbs.c). */
-ExitStatus verb_config(Context *context);
+/* One function a verb. */
+ExitStatus verb_status(Context *context); /* reading-verbs.c */
+ExitStatus verb_intersection(Context *context);
+ExitStatus verb_health(Context *context);
+ExitStatus verb_history(Context *context); /* list-verbs.c */
+ExitStatus verb_events(Context *context);
+ExitStatus verb_counts(Context *context);
+ExitStatus verb_wave(Context *context); /* acting-verbs.c */
+ExitStatus verb_signal(Context *context);
+ExitStatus verb_backup(Context *context); /* backup-verb.c */
+ExitStatus verb_config(Context *context); /* config-verbs.c; needs no city that runs */

@@ -1,0 +1,120 @@
+/* status, intersection, health: one question, one picture. */
+#include "ask.h"
+
+#include <stdio.h>
+#include <time.h>
+
+ExitStatus verb_status(Context *context) {
+    static const Column summary[] = {
+        {"intersections", "/total_intersections"},
+        {"answering store", "/answering_store"},
+        {"PC3 alive", "/pc3_alive"},
+        {"sensor events", "/db_summary/total_sensor_events"},
+        {"congestion detections", "/db_summary/total_congestion_detections"},
+        {"green waves", "/db_summary/total_green_waves"},
+        {"light changes", "/db_summary/total_semaphore_changes"},
+        {"camera events/s", "/events_per_second/camera"},
+        {"inductive events/s", "/events_per_second/inductive"},
+        {"GPS events/s", "/events_per_second/gps"},
+        {"congested now", "/currently_congested"},
+        {"green wave now", "/currently_green_wave"},
+    };
+    static const Column stores[] = {
+        {"STORE", "/role"}, {"STATE", "/state"}, {"ROWS WAITING", "/rows_waiting"}, {"SKIPPED", "/skipped"}};
+
+    Query query;
+    Answer answer = {0};
+    query_begin(&query, "SYSTEM_STATUS");
+    ExitStatus status = ask(context, &query, &answer);
+    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON) {
+        output_json(stdout, answer.whole);
+    } else if (has_data(status, &answer)) {
+        struct json_object *list;
+        OutputFormat format = context->request->format;
+        status = show(status, output_summary(stdout, format, answer.data, summary, ARRAY_LEN(summary)));
+        if (format == OUTPUT_TABLE && json_object_object_get_ex(answer.data, "stores", &list)) {
+            fputc('\n', stdout);
+            status = show(status, output_rows(stdout, format, list, stores, ARRAY_LEN(stores)));
+        }
+    }
+    answer_clear(&answer);
+    return status;
+}
+
+ExitStatus verb_intersection(Context *context) {
+    static const Column summary[] = {
+        {"intersection", "/intersection"},
+        {"traffic", "/current_readings/traffic_state"},
+        {"Q (vehicles halted)", "/current_readings/Q"},
+        {"Vp (km/h)", "/current_readings/Vp"},
+        {"D (vehicles per 30 s)", "/current_readings/D"},
+        {"last reading", "/current_readings/last_updated"},
+        {"NS light", "/semaphore_state/state_ns"},
+        {"EW light", "/semaphore_state/state_ew"},
+        {"since", "/semaphore_state/timestamp"},
+        {"because", "/semaphore_state/reason"},
+    };
+    static const Column events[] = {{"TIME", "/timestamp"},
+                                    {"SENSOR", "/sensor_id"},
+                                    {"KIND", "/tipo_sensor"},
+                                    {"READINGS", EVENT_POINTER}};
+
+    Query query;
+    Answer answer = {0};
+    query_begin(&query, "QUERY_INTERSECTION");
+    QUERY_TEXT(&query, intersection, argument(context, 0));
+    ExitStatus status = ask(context, &query, &answer);
+    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON) {
+        output_json(stdout, answer.whole);
+    } else if (has_data(status, &answer)) {
+        struct json_object *list;
+        OutputFormat format = context->request->format;
+        status = show(status, output_summary(stdout, format, answer.data, summary, ARRAY_LEN(summary)));
+        if (format == OUTPUT_TABLE && json_object_object_get_ex(answer.data, "recent_events", &list)) {
+            fputc('\n', stdout);
+            status = show(status, output_rows(stdout, format, list, events, ARRAY_LEN(events)));
+        }
+    }
+    answer_clear(&answer);
+    return status;
+}
+
+/* Everybody who answers queries is asked by itself, so that the table shows who is there. */
+ExitStatus verb_health(Context *context) {
+    static const EndpointId asked[] = {ENDPOINT_QUERIES, ENDPOINT_QUERY_PRIMARY, ENDPOINT_QUERY_REPLICA};
+    static const Column columns[] = {{"SERVICE", "/service"}, {"ANSWER", "/answer"}, {"MS", "/ms"}};
+    struct json_object *rows = json_object_new_array();
+    double timeout_sec = context->request->timeout_sec / ARRAY_LEN(asked);
+    size_t n_answered = 0;
+    Query query;
+
+    query_begin(&query, "HEALTH_CHECK");
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        Answer answer = {0};
+        struct timespec before, after;
+        clock_gettime(CLOCK_MONOTONIC, &before);
+        int r = client_ask_at(context->client, asked[i], &query, timeout_sec, &answer, &context->problem);
+        clock_gettime(CLOCK_MONOTONIC, &after);
+        double msec =
+            (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6;
+        struct json_object *row = json_object_new_object();
+        char text[32];
+        (void)snprintf(text, sizeof text, "%.1f", msec);
+        json_object_object_add(row, "service", json_object_new_string(endpoints[asked[i]].binder));
+        json_object_object_add(row, "answer", json_object_new_string(r < 0 ? "no answer" : answer.message));
+        json_object_object_add(row, "ms", json_object_new_double_s(msec, text));
+        json_object_array_add(rows, row);
+        n_answered += r >= 0 && answer.status != REPLY_ERROR;
+        answer_clear(&answer);
+    }
+    ExitStatus status = n_answered == ARRAY_LEN(asked) ? EXIT_OK
+                        : n_answered == 0              ? EXIT_UNREACHABLE
+                                                       : EXIT_DEGRADED;
+    if (context->request->format == OUTPUT_JSON)
+        output_json(stdout, rows);
+    else
+        status =
+            show(status, output_rows(stdout, context->request->format, rows, columns, ARRAY_LEN(columns)));
+    json_object_put(rows);
+    return status;
+}
