@@ -40,6 +40,10 @@ static Readings approach_readings(const ApproachState *approach, Mono now) {
     };
 }
 
+Readings intersection_approach_readings(const Intersection *intersection, Approach approach, Mono now) {
+    return approach_readings(&intersection->approaches[approach], now);
+}
+
 static bool has_any(const Readings *readings) {
     return readings->has_queue || readings->has_speed || readings->has_count;
 }
@@ -121,6 +125,19 @@ static TrafficState state_now(Intersection *intersection, const Judgement *judge
     return intersection->was_congested ? TRAFFIC_CONGESTION : TRAFFIC_NORMAL;
 }
 
+/* Which approach congestion is told of: one that has just become congested rather than one that still is. */
+static void name_cause(const Judgement *judgement, IntersectionActions *actions) {
+    bool is_new = false;
+    for (int i = 0; i < APPROACH_COUNT; i++) {
+        if (!judgement->is_congested[i] ||
+            (actions->has_cause && (is_new || !judgement->became_congested[i])))
+            continue;
+        actions->has_cause = true;
+        actions->cause = (Approach)i;
+        is_new = judgement->became_congested[i];
+    }
+}
+
 /* --- asking for green --- */
 
 static bool is_green(const Intersection *intersection, int direction) {
@@ -180,9 +197,11 @@ static void take_lights(Intersection *intersection, const IntersectionEvent *eve
 
     for (int d = 0; d < DIRECTION_COUNT; d++) {
         Approach approach = approach_of((Direction)d);
-        if (may_ask && is_new_green[d] &&
-            (judgement->is_congested[approach] || judgement->is_congested[APPROACH_ANY]))
-            ask(intersection, actions, approach);
+        bool is_its_own = judgement->is_congested[approach];
+        if (!may_ask || !is_new_green[d] || !(is_its_own || judgement->is_congested[APPROACH_ANY]))
+            continue;
+        actions->cause = is_its_own ? approach : APPROACH_ANY;
+        ask(intersection, actions, approach);
     }
 }
 
@@ -203,6 +222,7 @@ IntersectionActions intersection_step(Intersection *intersection, const RuleThre
     intersection->state = after;
 
     bool may_ask = after == TRAFFIC_CONGESTION; /* a wave holds the lights already */
+    name_cause(&judgement, &actions);
     if (event->kind == INTERSECTION_LIGHTS)
         take_lights(intersection, event, &judgement, may_ask, &actions);
     else if (may_ask)

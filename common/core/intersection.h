@@ -77,6 +77,8 @@ typedef struct IntersectionActions {
     bool must_extend;   /* ask for a longer green, once for this green... */
     bool has_direction; /* ... of this direction; without one, of whichever is green */
     Direction direction;
+    bool has_cause; /* CONGESTION: an approach sees it... */
+    Approach cause; /* ... this one: the newly congested, else the one that is asked for, else any */
 } IntersectionActions;
 
 void intersection_init(Intersection *intersection);
@@ -87,6 +89,9 @@ IntersectionActions intersection_step(Intersection *intersection, const RuleThre
 
 /* What is known now: the newest fresh Q, Vp and D of all approaches. */
 Readings intersection_readings(const Intersection *intersection, Mono now);
+
+/* What one approach sees now. */
+Readings intersection_approach_readings(const Intersection *intersection, Approach approach, Mono now);
 
 /* When each of these arrived; mono_never() for an absent one. */
 typedef struct ReadingTimes {

@@ -74,11 +74,11 @@ static ReadingsText readings_json(const Readings *readings) {
     return t;
 }
 
-static void put_congestion_record(Decisions *decisions, size_t i, Decision decision, const char *details) {
+static void put_congestion_record(Decisions *decisions, size_t i, Decision decision, const Readings *readings,
+                                  const char *details) {
     Message message = {.tag = MESSAGE_CONGESTION_RECORD};
     CongestionRecord *record = &message.CONGESTION_RECORD;
-    Readings readings = intersection_readings(&decisions->intersections[i], service_now(decisions->service));
-    ReadingsText json = readings_json(&readings);
+    ReadingsText json = readings_json(readings);
 
     (void)snprintf(record->intersection, sizeof record->intersection, "%s", place_of(decisions, i)->id);
     message_mark(record, CongestionRecord, intersection);
@@ -126,6 +126,14 @@ static bool extend(Decisions *decisions, size_t i, const IntersectionActions *ac
     return signal_client_request(decisions->signal, &request) == 0;
 }
 
+/* What a decision stands on: what the congested approach sees, else all that is known. */
+static Readings readings_behind(const Decisions *decisions, size_t i, const IntersectionActions *actions) {
+    const Intersection *intersection = &decisions->intersections[i];
+    Mono now = service_now(decisions->service);
+    return actions->has_cause ? intersection_approach_readings(intersection, actions->cause, now)
+                              : intersection_readings(intersection, now);
+}
+
 static const char *words_of_edge(const IntersectionActions *actions) {
     if (actions->before == TRAFFIC_GREEN_WAVE)
         return "green wave over";
@@ -135,7 +143,7 @@ static const char *words_of_edge(const IntersectionActions *actions) {
 static void follow(Decisions *decisions, size_t i, const IntersectionActions *actions) {
     if (!actions->has_changed && !actions->must_extend)
         return;
-    Readings readings = intersection_readings(&decisions->intersections[i], service_now(decisions->service));
+    Readings readings = readings_behind(decisions, i, actions);
     ReadingsText text = readings_text(&readings);
     const char *what = actions->has_changed ? words_of_edge(actions) : "still congested";
     char details[192];
@@ -146,7 +154,8 @@ static void follow(Decisions *decisions, size_t i, const IntersectionActions *ac
     bool is_extended = actions->must_extend && extend(decisions, i, actions, details);
     if (actions->must_extend && !is_extended)
         (void)snprintf(details, sizeof details, "%s (%s); the signal service is away", what, text.text);
-    put_congestion_record(decisions, i, is_extended ? DECISION_EXTEND_GREEN : DECISION_NO_ACTION, details);
+    put_congestion_record(decisions, i, is_extended ? DECISION_EXTEND_GREEN : DECISION_NO_ACTION, &readings,
+                          details);
 }
 
 static void step(Decisions *decisions, size_t i, const IntersectionEvent *event) {
@@ -164,6 +173,10 @@ void decisions_read(Decisions *decisions, size_t intersection, Approach approach
 
 /* --- what an operator wants --- */
 
+static Readings readings_now(const Decisions *decisions, size_t i) {
+    return intersection_readings(&decisions->intersections[i], service_now(decisions->service));
+}
+
 int decisions_wave(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
                    const char *reason) {
     LightRequest request = {.intersection = intersection,
@@ -180,7 +193,8 @@ int decisions_wave(Decisions *decisions, size_t intersection, Direction directio
                           service_now(decisions->service));
     if (actions.has_changed)
         tell_edge(decisions, intersection, &actions, reason);
-    put_congestion_record(decisions, intersection, DECISION_GREEN_WAVE, reason);
+    Readings readings = readings_now(decisions, intersection);
+    put_congestion_record(decisions, intersection, DECISION_GREEN_WAVE, &readings, reason);
     return 0;
 }
 
@@ -194,7 +208,8 @@ int decisions_force(Decisions *decisions, size_t intersection, Direction directi
     int r = signal_client_request(decisions->signal, &request);
     if (r < 0)
         return r;
-    put_congestion_record(decisions, intersection, DECISION_FORCE_CHANGE, reason);
+    Readings readings = readings_now(decisions, intersection);
+    put_congestion_record(decisions, intersection, DECISION_FORCE_CHANGE, &readings, reason);
     return 0;
 }
 

@@ -264,6 +264,35 @@ static void the_blind_ask_for_nothing(void **state) {
     assert_false(actions.must_extend);
 }
 
+/* --- the cause --- */
+
+static void congestion_is_told_of_the_approach_that_sees_it(void **state) {
+    (void)state;
+    (void)read_queue(APPROACH_NS, 0, 0);
+    IntersectionActions actions = read_queue(APPROACH_EW, 12, 1);
+    assert_true(actions.has_cause);
+    assert_int_equal(actions.cause, APPROACH_EW);
+    assert_true(intersection_approach_readings(&crossing, APPROACH_EW, at(1)).queue_vehicles == 12);
+    assert_false(read_queue(APPROACH_EW, 0, 2).has_cause);
+}
+
+static void the_newly_congested_approach_is_told_before_one_that_was(void **state) {
+    (void)state;
+    (void)read_queue(APPROACH_EW, 12, 0);
+    assert_int_equal(read_queue(APPROACH_NS, 12, 1).cause, APPROACH_NS);
+    (void)read_queue(APPROACH_NS, 0, 2);
+    (void)read_queue(APPROACH_ANY, 12, 3);
+    assert_int_equal(read_queue(APPROACH_NS, 12, 4).cause, APPROACH_NS);
+}
+
+static void a_new_green_is_asked_for_because_of_its_own_street_first(void **state) {
+    (void)state;
+    (void)read_queue(APPROACH_ANY, 12, 0);
+    (void)read_queue(APPROACH_EW, 12, 0);
+    assert_int_equal(show(COLOUR_RED, COLOUR_GREEN, 1).cause, APPROACH_EW);
+    assert_int_equal(show(COLOUR_GREEN, COLOUR_RED, 2).cause, APPROACH_ANY);
+}
+
 /* --- green wave --- */
 
 static void a_wave_lasts_as_long_as_it_says(void **state) {
@@ -326,6 +355,9 @@ int main(void) {
         cmocka_unit_test_setup(what_was_asked_at_all_red_is_for_the_green_that_comes_next, fresh),
         cmocka_unit_test_setup(the_first_report_of_a_green_counts_as_a_new_green, fresh),
         cmocka_unit_test_setup(the_blind_ask_for_nothing, fresh),
+        cmocka_unit_test_setup(congestion_is_told_of_the_approach_that_sees_it, fresh),
+        cmocka_unit_test_setup(the_newly_congested_approach_is_told_before_one_that_was, fresh),
+        cmocka_unit_test_setup(a_new_green_is_asked_for_because_of_its_own_street_first, fresh),
         cmocka_unit_test_setup(a_wave_lasts_as_long_as_it_says, fresh),
         cmocka_unit_test_setup(a_second_wave_makes_it_longer_and_a_shorter_one_does_not_end_it, fresh),
         cmocka_unit_test_setup(beneath_a_wave_congestion_is_seen_but_nothing_is_asked, fresh),
