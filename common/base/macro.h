@@ -1,4 +1,5 @@
-/* Small language helpers every layer may use: ownership at the declaration, table lengths, compile-time checks.
+/* Small language helpers every layer may use: ownership at the declaration, table lengths, compile-time
+ * checks.
  *
  *     scoped(city_freep) City *city = NULL;      // freed when the scope ends
  *     return take(city);                         // ... unless it is handed on

@@ -1,5 +1,6 @@
-/* Two clocks that must never be mixed, as two struct types: Mono for every timeout and duration, Wall for people and for
- * what crosses the wire. Nobody below the service skeleton reads a clock: both arrive as parameters. */
+/* Two clocks that must never be mixed, as two struct types: Mono for every timeout and duration, Wall for
+ * people and for what crosses the wire. Nobody below the service skeleton reads a clock: both arrive as
+ * parameters. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,11 +1,12 @@
-/* The words of the domain, each list once: the enum, and the text that the wire, the databases, the journal and the operator
- * see. The wire keeps the Spanish of the first implementation where it had Spanish; see wire/messages.def for its members.
+/* The words of the domain, each list once: the enum, and the text that the wire, the databases, the journal
+ * and the operator see. The wire keeps the Spanish of the first implementation where it had Spanish; see
+ * wire/messages.def for its members.
  *
  *     VOCABULARY(Direction, DIRECTION, X)   ->   enum Direction, DIRECTION_COUNT, direction_words[]
  */
 #pragma once
 
-/* The two axes of an intersection of the seed's city: streets run north-south (columns) or east-west (rows). */
+/* The two axes of an intersection: streets run north-south (columns) or east-west (rows). */
 #define DIRECTION_LIST(X) X(DIRECTION_NS, "NS") X(DIRECTION_EW, "EW")
 
 #define COLOUR_LIST(X) X(COLOUR_RED, "RED") X(COLOUR_GREEN, "GREEN")
@@ -37,15 +38,17 @@
 
 #define REPLY_STATUS_LIST(X) X(REPLY_OK, "OK") X(REPLY_ERROR, "ERROR") X(REPLY_FAILOVER, "FAILOVER")
 
-/* Why a reply's status is ERROR, for programs (the message is for people): what was asked for does not exist, the request is
- * malformed, the rules forbid it now, or a service that must answer is away. trafficctl's exit status comes from it. */
+/* Why a reply's status is ERROR, for programs (the message is for people): what was asked for does not exist,
+ * the request is malformed, the rules forbid it now, or a service that must answer is away. trafficctl's exit
+ * status comes from it. */
 #define REPLY_CAUSE_LIST(X)                                                                                  \
     X(CAUSE_NOT_FOUND, "NOT_FOUND")                                                                          \
     X(CAUSE_BAD_REQUEST, "BAD_REQUEST")                                                                      \
     X(CAUSE_REFUSED, "REFUSED")                                                                              \
     X(CAUSE_UNAVAILABLE, "UNAVAILABLE")
 
-/* What a line on the signal reports link says: the lights changed, the whole state again, or what became of a request. */
+/* What a line on the signal reports link says: the lights changed, the whole state again, or what became of a
+ * request. */
 #define SIGNAL_REPORT_LIST(X)                                                                                \
     X(REPORT_CHANGE, "CHANGE")                                                                               \
     X(REPORT_STATE, "STATE")                                                                                 \

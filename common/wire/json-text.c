@@ -113,8 +113,8 @@ static int scan_number(Scan *scan) {
     return 0;
 }
 
-int json_text_check(const char *text, size_t size, size_t *ret_n_members, Refusal *ret_refusal,
-                    Problem *problem) {
+int strict_json_check(const char *text, size_t size, size_t *ret_n_members, Refusal *ret_refusal,
+                      Problem *problem) {
     Scan scan = {
         .start = text, .at = text, .end = text + size, .ret_refusal = ret_refusal, .problem = problem};
     size_t n_members = 0;
@@ -144,7 +144,7 @@ static const char *skip_string(const char *at) {
     return at + 1;
 }
 
-JsonText json_text_value(const char *text, size_t size, size_t index) {
+JsonText object_text_value(const char *text, size_t size, size_t index) {
     const char *end = text + size, *value = NULL;
     size_t depth = 0, n_colons = 0;
     for (const char *at = text; at < end;) {

@@ -10,9 +10,9 @@
 /* Checks the characters, strings and numbers of a JSON text, not its grammar: that is json-c's part,
  * afterwards. 0: *ret_n_members is how many members the objects of the text have, all depths together.
  * -EBADMSG: *ret_refusal says which kind, `problem` what came and at which byte. Cost: one pass. */
-int json_text_check(const char *text, size_t size, size_t *ret_n_members, Refusal *ret_refusal,
-                    Problem *problem);
+int strict_json_check(const char *text, size_t size, size_t *ret_n_members, Refusal *ret_refusal,
+                      Problem *problem);
 
 /* The value of member number `index` (from 0) of the object `text`, as a slice of it. The text must be valid
  * JSON and have that member. */
-JsonText json_text_value(const char *text, size_t size, size_t index);
+JsonText object_text_value(const char *text, size_t size, size_t index);

@@ -1,24 +1,22 @@
 /* The one decoder: bytes -> JSON tree -> the members of a descriptor. Knows no message by name.
  *
- * The order matters: size first, because it is free; then UTF-8 and tokens (json-text.c), because json-c
- * forgives there; then json-c. Decoding goes into a scratch message, so that the caller's stays as it was
- * when the last member turns out to be wrong. */
+ * The order matters: size first, because it is free; then UTF-8; then JSON (strict-json.c); then the members.
+ * Decoding goes into a scratch message, so that the caller's stays as it was when the last member turns out
+ * to be wrong. */
 #include "base/text.h"
 #include "wire/endpoints.h"
 #include "wire/json-text.h"
 #include "wire/message-table.h"
 #include "wire/messages.h"
+#include "wire/strict-json.h"
 #include "wire/timestamp.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { DEPTH_MAX = 16 };
 
 struct Decoder {
     struct json_tokener *tokener;
@@ -37,20 +35,13 @@ typedef struct Decoding {
     Problem *problem;
 } Decoding;
 
-static struct json_object *json_put(struct json_object *object) {
-    json_object_put(object);
-    return NULL;
-}
-DEFINE_FREEP(struct json_object, json_put)
-
 int decoder_new(Decoder **ret) {
     scoped(decoder_freep) Decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
         return -ENOMEM;
-    decoder->tokener = json_tokener_new_ex(DEPTH_MAX);
+    decoder->tokener = strict_json_tokener();
     if (!decoder->tokener)
         return -ENOMEM;
-    json_tokener_set_flags(decoder->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
     *ret = take(decoder);
     return 0;
 }
@@ -63,17 +54,6 @@ Decoder *decoder_free(Decoder *decoder) {
     free(decoder->nested);
     free(decoder);
     return NULL;
-}
-
-static ShownText value_shown(struct json_object *value) {
-    if (json_object_is_type(value, json_type_object))
-        return (ShownText){"an object"};
-    if (json_object_is_type(value, json_type_array))
-        return (ShownText){"an array"};
-    size_t size = 0;
-    const char *text = json_object_to_json_string_length(
-        value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
-    return text ? text_shown(text, size) : (ShownText){"?"};
 }
 
 static int refuse_member(const Decoding *d, const MessageMember *member, struct json_object *value,
@@ -186,7 +166,7 @@ static int take_nested(const Decoding *d, const MessageMember *member, struct js
     if (!json_object_is_type(value, json_type_object) && !json_object_is_type(value, json_type_array))
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
     JsonText source =
-        json_text_value(d->members_text.text, d->members_text.size, member_index(d->members, member->json));
+        object_text_value(d->members_text.text, d->members_text.size, member_index(d->members, member->json));
     Decoder *decoder = d->decoder;
     char *kept = decoder->nested + decoder->nested_size;
     memcpy(kept, source.text, source.size);
@@ -233,77 +213,6 @@ static int take_members(const Decoding *d, MessageTag tag, Message *message) {
         else if (member->presence == MEMBER_REQUIRED)
             return refuse_missing(d, member);
     }
-    return 0;
-}
-
-/* Members of all objects in the tree, and whether a number in it is beyond what a double holds. */
-static void survey(struct json_object *value, size_t *n_members, bool *has_infinity) {
-    if (json_object_is_type(value, json_type_double))
-        *has_infinity |= !isfinite(json_object_get_double(value));
-    if (json_object_is_type(value, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            survey(json_object_array_get_idx(value, i), n_members, has_infinity);
-    if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, key, member) {
-            (void)key;
-            ++*n_members;
-            survey(member, n_members, has_infinity);
-        }
-    }
-}
-
-static int refuse_json(const Decoding *d, Refusal refusal, const char *what) {
-    *d->ret_refusal = refusal;
-    return problem_set(d->problem, -EBADMSG, "expected one JSON object, got %s", what);
-}
-
-static bool is_blank(const char *text, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r' && text[i] != '\n')
-            return false;
-    return true;
-}
-
-/* json-c's verdict on a text that json_text_check() passed. */
-static int parse(Decoding *d, const char *text, size_t size, struct json_object **ret) {
-    struct json_tokener *tokener = d->decoder->tokener;
-    json_tokener_reset(tokener);
-    scoped(json_putp) struct json_object *tree = json_tokener_parse_ex(tokener, text, (int)size);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    if (error == json_tokener_continue)
-        return refuse_json(d, REFUSAL_NOT_JSON, "a text that ends too early");
-    size_t end = json_tokener_get_parse_end(tokener);
-    if (error != json_tokener_success) {
-        *d->ret_refusal = REFUSAL_NOT_JSON;
-        return problem_set(d->problem, -EBADMSG, "expected one JSON object, got \"%s\" at byte %zu (%s)",
-                           text_shown(text + end, size - end < 12 ? size - end : 12).text, end,
-                           json_tokener_error_desc(error));
-    }
-    if (!is_blank(text + end, size - end))
-        return refuse_json(d, REFUSAL_NOT_JSON, "something more behind it");
-    if (!json_object_is_type(tree, json_type_object))
-        return refuse_json(d, REFUSAL_NOT_JSON, value_shown(tree).text);
-    *ret = take(tree);
-    return 0;
-}
-
-/* One strict JSON object, every name in it once, every number finite. */
-static int parse_strictly(Decoding *d, const char *text, size_t size, struct json_object **ret) {
-    size_t n_written = 0, n_kept = 0;
-    bool has_infinity = false;
-    int r = json_text_check(text, size, &n_written, d->ret_refusal, d->problem);
-    if (r < 0)
-        return r;
-    scoped(json_putp) struct json_object *tree = NULL;
-    r = parse(d, text, size, &tree);
-    if (r < 0)
-        return r;
-    survey(tree, &n_kept, &has_infinity);
-    if (n_kept != n_written)
-        return refuse_json(d, REFUSAL_NOT_JSON, "one with two members of the same name");
-    if (has_infinity)
-        return refuse_json(d, REFUSAL_OUT_OF_RANGE, "one with a number beyond 1.8e308");
-    *ret = take(tree);
     return 0;
 }
 
@@ -371,7 +280,8 @@ static int open_record(Decoding *d, struct json_object *tree, MessageTag *ret) {
     if (!json_object_is_type(data, json_type_object))
         return refuse_member(d, &data_member, data, REFUSAL_WRONG_TYPE);
     d->members = data;
-    d->members_text = json_text_value(d->members_text.text, d->members_text.size, member_index(tree, "data"));
+    d->members_text =
+        object_text_value(d->members_text.text, d->members_text.size, member_index(tree, "data"));
     return 0;
 }
 
@@ -410,9 +320,9 @@ int message_decode(Decoder *decoder, MessageFamily family, const void *frame, si
     if (r < 0)
         return r;
 
-    scoped(json_putp) struct json_object *tree = NULL;
+    scoped(tree_freep) struct json_object *tree = NULL;
     d.members_text = (JsonText){.text = text, .size = size - topic_size};
-    r = parse_strictly(&d, text, size - topic_size, &tree);
+    r = strict_json_parse(decoder->tokener, text, size - topic_size, &tree, ret_refusal, problem);
     if (r < 0)
         return r;
     d.members = tree;

@@ -1,5 +1,5 @@
-/* The descriptor tables made from messages.def, for what walks a message's members: the decoder, the encoder, and the store,
- * which has a column for each member of a record. */
+/* The descriptor tables made from messages.def, for what walks a message's members: the decoder, the encoder,
+ * and the store, which has a column for each member of a record. */
 #pragma once
 
 #include "base/problem.h"

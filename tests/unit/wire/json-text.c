@@ -15,7 +15,7 @@
 
 static int check(const char *text, Refusal *ret_refusal, Problem *problem) {
     size_t n_members = 0;
-    return json_text_check(text, strlen(text), &n_members, ret_refusal, problem);
+    return strict_json_check(text, strlen(text), &n_members, ret_refusal, problem);
 }
 
 static void refuses(const char *text, Refusal expected) {
@@ -109,7 +109,8 @@ static void nul_bytes_are_refused_wherever_they_are(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         size_t n_members;
         Refusal refusal = REFUSAL_STALE;
-        assert_int_equal(json_text_check(texts[i].text, texts[i].size, &n_members, &refusal, NULL), -EBADMSG);
+        assert_int_equal(strict_json_check(texts[i].text, texts[i].size, &n_members, &refusal, NULL),
+                         -EBADMSG);
         assert_int_equal(refusal, REFUSAL_NOT_JSON);
     }
 }
@@ -126,12 +127,12 @@ static void members_are_counted_at_all_depths_and_not_in_strings(void **state) {
     (void)state;
     static const char text[] = "{\"a:b\":\":\",\"c\":{\"d\":[{\"e\":1},{}]}}";
     size_t n_members = 0;
-    assert_int_equal(json_text_check(text, strlen(text), &n_members, &(Refusal){0}, NULL), 0);
+    assert_int_equal(strict_json_check(text, strlen(text), &n_members, &(Refusal){0}, NULL), 0);
     assert_int_equal(n_members, 4);
 }
 
 static void value_is(const char *text, size_t index, const char *expected) {
-    JsonText value = json_text_value(text, strlen(text), index);
+    JsonText value = object_text_value(text, strlen(text), index);
     assert_int_equal(value.size, strlen(expected));
     assert_memory_equal(value.text, expected, value.size);
 }
