@@ -9,7 +9,10 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { DEADLINE_SEC = 20 };
+enum { DEADLINE_SEC = 20, PEERS_MAX = 16 };
+
+/* Open foreign sockets: when a test fails half-way they must be closed, or ending the service waits for them for ever. */
+static void *peers[PEERS_MAX];
 
 Service *make_service(const char *name, const char *instance) {
     static const Settings settings = {
@@ -46,6 +49,10 @@ void *foreign_peer(Service *service, int type, EndpointId id) {
     int timeout_msec = DEADLINE_SEC * 1000, no_linger = 0;
     void *socket = zmq_socket(service_zmq(service), type);
     assert_non_null(socket);
+    size_t i = 0;
+    while (peers[i])
+        assert_true(++i < PEERS_MAX);
+    peers[i] = socket;
     zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_msec, sizeof timeout_msec);
     zmq_setsockopt(socket, ZMQ_SNDTIMEO, &timeout_msec, sizeof timeout_msec);
     zmq_setsockopt(socket, ZMQ_LINGER, &no_linger, sizeof no_linger);
@@ -60,7 +67,16 @@ void *foreign_peer(Service *service, int type, EndpointId id) {
 }
 
 void foreign_close(void *socket) {
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        if (peers[i] == socket)
+            peers[i] = NULL;
     zmq_close(socket);
+}
+
+void foreign_close_left(void) {
+    for (size_t i = 0; i < PEERS_MAX; i++)
+        if (peers[i])
+            foreign_close(peers[i]);
 }
 
 int listen_on(unsigned port) {

@@ -30,6 +30,9 @@ double counter(Service *service, const char *name, const char *labels);
 void *foreign_peer(Service *service, int type, EndpointId id);
 void foreign_close(void *socket);
 
+/* Closes those that a failed test left open; before service_free(). */
+void foreign_close_left(void);
+
 /* A TCP socket listening on 127.0.0.1:port, port 0 being any. */
 int listen_on(unsigned port);
 
