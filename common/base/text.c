@@ -39,7 +39,7 @@ ShownText text_shown(const void *bytes, size_t size) {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *b = bytes;
     size_t n_shown = size > SHOWN_BYTES_MAX ? SHOWN_BYTES_MAX : size;
-    ShownText shown;
+    ShownText shown = {{0}};
     char *at = shown.text;
     for (size_t i = 0; i < n_shown; i++) {
         if (b[i] >= ' ' && b[i] < 0x7F) {

@@ -109,7 +109,7 @@ static bool whole_number(struct json_object *value, int64_t *ret) {
         return *ret < INT64_MAX || json_object_get_uint64(value) == INT64_MAX;
     }
     double number = json_object_get_double(value);
-    if (!(number > -0x1p63 && number < 0x1p63) || number != trunc(number))
+    if (!(fabs(number) < (double)INT64_MAX) || number != trunc(number))
         return false;
     *ret = (int64_t)number;
     return true;
