@@ -120,13 +120,16 @@ static void tell_disconnect(Link *link) {
     if (link->pattern == WIRE_ROUTER ||
         !journal_limit_pass(&link->disconnect_limit, service_now(link->service), &held_back))
         return;
+    char others[64] = "";
+    if (held_back > 0)
+        snprintf(others, sizeof others, " (and %" PRIu64 " more since the last entry)", held_back);
     JournalField fields[1];
     snprintf(fields[0], sizeof fields[0], "TRAFFIC_LINK=%s", link->name);
     journal_event(
         JOURNAL_PEER_CUT, fields, 1,
-        "a peer of link %s was disconnected: it ended, the network failed, or it sent a frame above %d bytes "
-        "(%" PRIu64 " more since the last entry)",
-        link->name, FRAME_MAX_BYTES, held_back);
+        "a peer of link %s was disconnected: it ended, the network failed, or it sent a frame above %d "
+        "bytes%s",
+        link->name, FRAME_MAX_BYTES, others);
 }
 
 /* A monitor sends two frames for each event: number and value, then the address, which for a bound socket is

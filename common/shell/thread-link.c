@@ -63,7 +63,7 @@ ThreadLink *thread_link_free(ThreadLink *link) {
     incoming_release(&link->incoming);
     zsocket_close(link->socket, 0);
     zsocket_close(link->pipe, 0);
-    if (link->stop_fd > 0)
+    if (link->stop_fd >= 0)
         close(link->stop_fd);
     free(link);
     return NULL;
