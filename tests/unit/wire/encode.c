@@ -214,6 +214,27 @@ static void nested_text_must_be_an_object_or_array(void **state) {
     encoded(&m);
 }
 
+static void flags_are_true_or_false_there_and_back(void **state) {
+    (void)state;
+    Decoder *decoder = NULL;
+    assert_int_equal(decoder_new(&decoder), 0);
+    for (int flag = 0; flag <= 1; flag++) {
+        Message m = {.tag = MESSAGE_HEARTBEAT}, back;
+        Refusal refusal;
+        SET_TEXT(&m.HEARTBEAT, Heartbeat, role, "primary");
+        SET_TEXT(&m.HEARTBEAT, Heartbeat, boot_id, "b");
+        SET(&m.HEARTBEAT, Heartbeat, epoch, 1);
+        SET(&m.HEARTBEAT, Heartbeat, sequence, 2);
+        SET(&m.HEARTBEAT, Heartbeat, can_commit, flag);
+        const char *text = encoded(&m);
+        assert_non_null(strstr(text, flag ? "\"can_commit\":true" : "\"can_commit\":false"));
+        assert_int_equal(
+            message_decode(decoder, MESSAGE_FAMILY_HEARTBEAT, text, strlen(text), &back, &refusal, NULL), 0);
+        assert_int_equal(back.HEARTBEAT.can_commit, flag);
+    }
+    decoder_free(decoder);
+}
+
 static void a_buffer_takes_exactly_what_fits_with_its_nul(void **state) {
     (void)state;
     Message m = command();
@@ -273,6 +294,7 @@ int main(void) {
         cmocka_unit_test(words_outside_their_list_are_not_written),
         cmocka_unit_test(text_that_is_no_text_is_not_written),
         cmocka_unit_test(nested_text_must_be_an_object_or_array),
+        cmocka_unit_test(flags_are_true_or_false_there_and_back),
         cmocka_unit_test(a_buffer_takes_exactly_what_fits_with_its_nul),
         cmocka_unit_test(random_numbers_survive_the_way_there_and_back),
         cmocka_unit_test(every_message_names_itself),
