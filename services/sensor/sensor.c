@@ -6,6 +6,7 @@
  * without a place to go. */
 #include "sensor.h"
 
+#include "relay-away.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "source.h"
@@ -29,6 +30,7 @@ struct Sensor {
     Link *link;
     const SourceType *type;
     Source *source;
+    RelayAway *relay_away; /* NULL when the relay is the source */
     bool is_running;
     Timer *status_timer;
     char producer[64];
@@ -225,6 +227,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
         (r = link_bind(service, endpoints_of_kinds[sensor->kind], &handlers, sensor, &sensor->link,
                        problem)) < 0 ||
         (r = sensor->type->open(sensor, &sensor->source, problem)) < 0 ||
+        (r = relay_away_open(service, &sensor->relay_away)) < 0 ||
         (r = timer_new(service, on_status, sensor, &sensor->status_timer)) < 0)
         return r;
     timer_set(sensor->status_timer, service_now(service));
@@ -236,6 +239,7 @@ static void stop(void *state) {
     if (!sensor)
         return;
     timer_free(sensor->status_timer);
+    relay_away_free(sensor->relay_away);
     if (sensor->source)
         sensor->type->free(sensor->source);
     link_free(sensor->link);

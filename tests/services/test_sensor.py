@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import zmq
@@ -472,23 +473,51 @@ def test_the_socket_of_a_dead_process_is_taken_over(tmp_path, context):
         assert not relay_path(city).exists()
 
 
-def test_systemd_may_bring_the_socket(tmp_path, context):
-    city = sensor(tmp_path, {})
+def listen_at(path):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(str(tmp_path / "activated.sock"))
+    listener.bind(str(path))
     listener.listen()
-    (tmp_path / "state").mkdir(exist_ok=True)
-    binary = os.path.join(os.environ["TRAFFIC_BUILD"], "services/sensor/traffic-sensor")
-    command = [binary, "gps", "--config", str(city.config), "--state-dir", str(tmp_path / "state"), "--runtime-dir", str(city.runtime_dir),
-               "--set", "sensor.source=relay"]
-    child = subprocess.Popen(["bash", "-c", 'fd=$1; shift; eval "exec 3<&$fd"; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay exec "$@"', "sh",
-                              str(listener.fileno()), *command], pass_fds=[listener.fileno()])
-    try:
-        subscriber = Subscriber(context, "gps")
-        client = Client(tmp_path / "activated.sock")
-        client.send(packet(1))
-        assert client.answer() == {"ack": 1}
-        assert not relay_path(city).exists()
-    finally:
-        child.terminate()
-        assert child.wait(timeout=20) == 0
+    return listener
+
+
+def spawn_activated(city, listener, source):
+    """A sensor that gets its relay socket as systemd would give it: as descriptor 3, in an environment that names its pid."""
+    (city.directory / "state").mkdir(exist_ok=True)
+    command = [str(Path(os.environ["TRAFFIC_BUILD"]) / "services" / "sensor" / "traffic-sensor"), "gps", "--config", str(city.config),
+               "--state-dir", str(city.directory / "state"), "--runtime-dir", str(city.runtime_dir), "--set", f"sensor.source={source}"]
+    give = 'exec 3<&$0; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=relay exec "$@"'
+    return subprocess.Popen(["bash", "-c", give, str(listener.fileno()), *command], pass_fds=[listener.fileno()],
+                            stderr=subprocess.PIPE, text=True)
+
+
+def end_activated(child):
+    child.terminate()
+    _, said = child.communicate(timeout=20)
+    assert child.returncode == 0
+    return said
+
+
+def test_systemd_may_bring_the_socket(tmp_path, context):
+    city = City(tmp_path, services=[])
+    with listen_at(tmp_path / "activated.sock") as listener:
+        child = spawn_activated(city, listener, "relay")
+        try:
+            subscriber = Subscriber(context, "gps")
+            client = Client(tmp_path / "activated.sock")
+            client.send(packet(1))
+            assert client.answer() == {"ack": 1}
+            assert not relay_path(city).exists()
+        finally:
+            end_activated(child)
+
+
+def test_client_of_a_relay_that_is_not_the_source_is_told_so(tmp_path):
+    city = City(tmp_path, services=[])
+    with listen_at(tmp_path / "activated.sock") as listener:
+        child = spawn_activated(city, listener, "random")
+        try:
+            client = Client(tmp_path / "activated.sock")
+            answer = client.answer()
+            assert answer["refused"] is None and "source = relay" in answer["why"]
+        finally:
+            assert "relay" not in end_activated(child)
