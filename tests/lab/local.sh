@@ -23,13 +23,21 @@ local_is_up() {
 
 # Runs a command where the processes are: their network, their binaries, their settings.
 local_exec() {
-    local path=$PATH
-    path=$(find "$local_build/services" -mindepth 1 -maxdepth 1 -type d -printf '%p:')$path
+    local path
+    path=$local_dir/bin:$(find "$local_build/services" -mindepth 1 -maxdepth 1 -type d -printf '%p:')$PATH
     if [ "$EUID" -eq 0 ]; then
-        in_network env PATH="$path" TRAFFIC_CONFIG="$local_dir/traffic.conf" "$@"
+        in_network env PATH="$path" "$@"
     else
-        env PATH="$path" TRAFFIC_CONFIG="$local_dir/traffic.conf" "$@"
+        env PATH="$path" "$@"
     fi
+}
+
+# trafficctl reads /etc/traffic by itself; here it shall read what the processes read.
+local_trafficctl() {
+    mkdir -p "$local_dir/bin"
+    printf '#!/bin/sh\nexec "%s/services/trafficctl/trafficctl" --config "%s/traffic.conf" "$@"\n' "$local_build" "$local_dir" \
+        >"$local_dir/bin/trafficctl"
+    chmod +x "$local_dir/bin/trafficctl"
 }
 
 local_binaries() {
@@ -68,7 +76,7 @@ local_up() {
     [ "$EUID" -eq 0 ] && [ -d "$lab_dir/pc1" ] && die "the three machines are running; end them first: lab down"
     host_needs "the lab" jq procps
     [ "$EUID" -ne 0 ] || { host_needs "the lab" iproute2 && network_up; }
-    [ $up_build = no ] || local_binaries
+    [ "$up_build" = no ] || local_binaries
     mkdir -p "$local_dir/run/metrics"
     local process
     if local_is_up && cmp -s <(local_settings) "$local_dir/traffic.conf"; then
@@ -76,6 +84,7 @@ local_up() {
     fi
     local_end
     local_settings >"$local_dir/traffic.conf"
+    local_trafficctl
     step "Starting ${#local_processes[@]} processes (logs: ${local_dir#"$lab_top/"}/*.log)"
     for process in "${local_processes[@]}"; do
         local_start "$process"
@@ -114,7 +123,7 @@ local_json() {
         name=$(local_name "$process")
         state=inactive
         ! pid_of "$local_dir/$name.keeper" >/dev/null || state=active
-        jq -nc --arg unit "$name.service" --arg active $state \
+        jq -nc --arg unit "$name.service" --arg active "$state" \
             --argjson restarts "$(grep -c '^-- started again' "$local_dir/$name.log")" \
             '{$unit, $active, sub: "", doing: "", $restarts}'
     done | jq -sc '[{name: "local", address: "127.0.0.1", up: true, services: .}]'

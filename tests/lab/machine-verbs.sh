@@ -27,16 +27,17 @@ verb_shell() {
 verb_cut() {
     local one_way=no
     [ "${3:-}" != --one-way ] || one_way=yes
-    if [ $# -lt 2 ] || [ $# -gt 3 ] || { [ $# -eq 3 ] && [ $one_way = no ]; } || [ "$1" = "$2" ]; then
+    if [ $# -lt 2 ] || [ $# -gt 3 ] || { [ $# -eq 3 ] && [ "$one_way" = no ]; } || [ "$1" = "$2" ]; then
         usage_error "expected: lab cut A B [--one-way], two different machines"
     fi
     check_machine "$1"
     check_machine "$2"
     need_root cut "$@"
+    ! local_is_up || die "the processes of a local city share one network: there is no link to cut"
     network_is_up || die "there is no lab whose links could be cut; start it with: lab up"
     network_cut "$1" "$2"
-    [ $one_way = yes ] || network_cut "$2" "$1"
-    say "Nothing passes from $1 to $2$([ $one_way = yes ] || echo " or back") until: lab heal"
+    [ "$one_way" = yes ] || network_cut "$2" "$1"
+    say "Nothing passes from $1 to $2$([ "$one_way" = yes ] || echo " or back") until: lab heal"
 }
 
 verb_heal() {

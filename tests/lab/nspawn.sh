@@ -67,7 +67,7 @@ in_machine_cgroup() {
     fi
     for mount in $(cgroup_mounts); do
         mkdir -p "$mount/$lab_netns-$name"
-        echo $BASHPID >"$mount/$lab_netns-$name/cgroup.procs"
+        echo "$BASHPID" >"$mount/$lab_netns-$name/cgroup.procs"
     done
     exec "$@"
 }

@@ -43,7 +43,7 @@ status_json() {
             cuts=$(network_cuts | jq -Rnc '[inputs | split(" ")]')
         fi
     fi
-    jq -nc --arg lab "$LAB" --arg backend $backend --argjson machines "$machine_list" --argjson cuts "$cuts" \
+    jq -nc --arg lab "$LAB" --arg backend "$backend" --argjson machines "$machine_list" --argjson cuts "$cuts" \
         --argjson city "${city:-null}" '{$lab, $backend, $machines, $cuts, $city}'
 }
 

@@ -44,7 +44,7 @@ suites_run_meson() {
     meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$(nproc)" "${arguments[@]}" || status=$?
     suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/testlog.json")
     suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/testlog.json")
-    return $status
+    return "$status"
 }
 
 suites_run_pytest() {
@@ -59,7 +59,7 @@ errors = int(suite.get("errors"))
 print(tests - failed - errors - skipped, failed + errors)
 END
     )
-    return $status
+    return "$status"
 }
 
 # One check of a suite that is a list of commands.
@@ -146,7 +146,7 @@ suite_lab() {
     packages_are_built=yes
     suites_run_pytest "$lab_top/tests/lab" || status=$?
     LAB="test" "$lab_top/lab" down
-    return $status
+    return "$status"
 }
 
 # Runs one suite and adds its line to the table.
@@ -162,7 +162,7 @@ suites_run() {
         tail -n 60 "$log" >&2
         [ "$suite_failed" -gt 0 ] || suite_failed=1
     fi
-    suites_rows+=("$(printf '%-10s  %-6s  %6d  %6d  %5d s' "$suite" $verdict "$suite_passed" "$suite_failed" \
+    suites_rows+=("$(printf '%-10s  %-6s  %6d  %6d  %5d s' "$suite" "$verdict" "$suite_passed" "$suite_failed" \
         $((SECONDS - started)))")
     total_passed=$((total_passed + suite_passed))
     total_failed=$((total_failed + suite_failed))

@@ -49,7 +49,7 @@ up_options() {
 up_settings() {
     local city=$1 recording=$2
     echo "# Written by: lab up"
-    if [ $up_local = no ]; then
+    if [ "$up_local" = no ]; then
         printf '[network]\npc1 = pc1\npc2 = pc2\npc3 = pc3\n'
     fi
     if [ -n "$city" ]; then
@@ -80,7 +80,7 @@ up_configure() {
     new=$(mktemp)
     if [ -n "$up_city" ]; then
         city=/etc/traffic/city.json
-        machine_put "$up_city" "$name" $city
+        machine_put "$up_city" "$name" "$city"
     fi
     case $up_input in
     traffic | random) ;;
@@ -129,7 +129,7 @@ up_machine() {
         verb=restart
     fi
     up_install "$name"
-    machine_exec "$name" systemctl $verb "traffic-$name.target" </dev/null
+    machine_exec "$name" systemctl "$verb" "traffic-$name.target" </dev/null
 }
 
 up_machines() {
@@ -176,20 +176,24 @@ up_next_commands() {
 Try:
   $lab exec pc3 trafficctl status --watch
   $lab exec pc3 trafficctl wave row B --reason ambulance
-  $lab exec pc2 journalctl -u traffic-signal -f
 END
-    [ $up_local = yes ] || cat <<END
+    if [ "$up_local" = yes ]; then
+        echo "  tail -f ${local_dir#"$lab_top/"}/traffic-signal.log"
+    else
+        cat <<END
+  $lab exec pc2 journalctl -u traffic-signal -f
   $lab exec pc3 systemctl stop traffic-store@primary     # and start it again
   $lab cut pc2 pc3                                       # and: $lab heal
   $lab shell pc1
 END
+    fi
     echo "  $lab down"
 }
 
 verb_up() {
     up_options "$@"
     mkdir -p "$lab_work"
-    if [ $up_local = yes ]; then
+    if [ "$up_local" = yes ]; then
         local_up
     else
         need_root up "$@"
@@ -198,7 +202,7 @@ verb_up() {
         local why
         why=$(backend_check)
         [ -z "$why" ] || die "three machines cannot run here: $why. Plain processes can: lab up --local"
-        [ $up_build = no ] || packages_build
+        [ "$up_build" = no ] || packages_build
         packages_exist || die "there are no packages yet; leave --no-build out"
         backend_prepare
         step "Booting ${machines[*]} and installing their packages"

@@ -80,8 +80,8 @@ def test_descriptions_of_operator_events_are_in_the_catalogue(installed):
     assert ids and all(identity in listed for identity in ids)
 
 
-def test_lint_tools_of_this_host_agree_with_the_sockets():
-    """A socket that its service does not want would never open."""
+def test_every_socket_is_wanted_by_its_service_and_stops_with_it():
+    """A socket that its service does not want would never open; one that it does not stop would start the service again."""
     for path in SYSTEMD.glob("*.socket"):
         service = re.search(r"^Service=(.*)$", path.read_text(), re.MULTILINE).group(1)
         template, _, instance = service.removesuffix(".service").partition("@")
