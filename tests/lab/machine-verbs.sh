@@ -32,8 +32,8 @@ verb_cut() {
     fi
     check_machine "$1"
     check_machine "$2"
-    need_root cut "$@"
     ! local_is_up || die "the processes of a local city share one network: there is no link to cut"
+    need_root cut "$@"
     network_is_up || die "there is no lab whose links could be cut; start it with: lab up"
     network_cut "$1" "$2"
     [ "$one_way" = yes ] || network_cut "$2" "$1"
