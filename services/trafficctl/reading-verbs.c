@@ -9,6 +9,7 @@ ExitStatus verb_status(Context *context) {
         {"intersections", "/total_intersections"},
         {"answering store", "/answering_store"},
         {"PC3 alive", "/pc3_alive"},
+        {"stores hold the same", "/stores_agree"},
         {"sensor events", "/db_summary/total_sensor_events"},
         {"congestion detections", "/db_summary/total_congestion_detections"},
         {"green waves", "/db_summary/total_green_waves"},
