@@ -49,9 +49,9 @@ check_machine() {
 need_root() {
     [ "$EUID" -eq 0 ] && return
     if command -v sudo >/dev/null; then
-        exec sudo LAB="$LAB" "$lab_top/lab" "$@"
+        exec sudo LAB="$LAB" ${LAB_MIRROR:+"LAB_MIRROR=$LAB_MIRROR"} "$lab_top/lab" "$@"
     fi
-    die "run as root"
+    die "'lab $1' needs root: run it as root, or install sudo. What needs neither: lab up --local"
 }
 
 # wait_for SECONDS COMMAND...: until the command succeeds; fails when the deadline has passed.

@@ -82,8 +82,12 @@ machine_leader() {
     pgrep --parent "$nspawn" | head -n 1 | grep .
 }
 
+# A machine is up, too, when something in it failed: systemctl says "degraded" then, and fails.
 machine_is_up() {
-    machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null | grep -qE 'running|degraded'
+    case $(machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null) in
+    running | degraded) ;;
+    *) return 1 ;;
+    esac
 }
 
 # A fresh root on the base image, with the machine's own name, addresses and identity.

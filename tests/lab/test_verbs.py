@@ -20,6 +20,27 @@ def test_up_with_another_mode_changes_the_mode(city):
     city.run("up", "--no-build", "--input", "random", timeout=120)
 
 
+def test_up_with_a_city_that_is_none_says_why_and_stops_nothing(city, tmp_path):
+    wrong = tmp_path / "city.json"
+    wrong.write_text('{"name": "x", "grid": {"rows": ["A"], "columns": ["1"]}}')
+    before = city.main_pids()
+    done = city.run("up", "--no-build", "--input", "random", "--city", wrong, check=False, timeout=120)
+    assert done.returncode == 1
+    assert 'city.json: /grid/columns/0: expected a whole number from 1 to 1000000, got "1"' in done.stderr
+    assert city.main_pids() == before
+    city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
+def test_machine_in_which_something_failed_is_up(city):
+    city.execute("pc1", "systemd-run", "--quiet", "--wait", "--unit=fails", "false", check=False)
+    try:
+        machine, *_ = json.loads(city.run("status", "--json").stdout)["machines"]
+        assert machine["up"]
+        city.run("up", "--no-build", "--input", "random", timeout=120)
+    finally:
+        city.systemctl("pc1", "reset-failed")
+
+
 def test_status_as_json_names_every_service(city):
     status = json.loads(city.run("status", "--json").stdout)
     seen = {machine["name"]: [service["unit"].removesuffix(".service") for service in machine["services"]]

@@ -121,6 +121,15 @@ up_install() {
     sha256sum "${debs[@]}" >"$stamp"
 }
 
+# Asks a daemon of the machine before anything is started with new settings: a service that refuses them would stay down,
+# and nothing but a city that does not answer would tell.
+declare -A up_daemon=([pc1]="traffic-broker" [pc2]="traffic-analytics" [pc3]="traffic-store primary")
+up_check() {
+    local name=$1 said
+    # shellcheck disable=SC2086 # a name and perhaps an instance
+    said=$(machine_exec "$name" ${up_daemon[$name]} --check </dev/null 2>&1) || die "$name: $said"
+}
+
 # One machine, from nothing or from whatever it was.
 up_machine() {
     local name=$1 verb=start
@@ -129,6 +138,7 @@ up_machine() {
         verb=restart
     fi
     up_install "$name"
+    up_check "$name"
     machine_exec "$name" systemctl "$verb" "traffic-$name.target" </dev/null
 }
 
@@ -147,7 +157,7 @@ up_machines() {
 # Events stored and light changes recorded so far, e.g. "1043 87"; "0 0" while nobody answers.
 city_counts() {
     local counts
-    counts=$(city_status | jq -r '.db_summary | "\(.total_sensor_events) \(.total_semaphore_changes)"')
+    counts=$(city_status | jq -r '.db_summary | "\(.total_sensor_events) \(.total_semaphore_changes)"') || true
     echo "${counts:-0 0}"
 }
 
@@ -190,8 +200,15 @@ END
     echo "  $lab down"
 }
 
+# The recording names sensors and intersections: of another city it may know none.
+up_note_recording() {
+    [ -n "$up_city" ] && [ "$up_input" = traffic ] && ! cmp -s "$up_city" "$lab_top/config/city.json" || return 0
+    say "Note: the recording is of config/city.json; what this city does not have is refused and counted. Or: --input random"
+}
+
 verb_up() {
     up_options "$@"
+    up_note_recording
     mkdir -p "$lab_work"
     if [ "$up_local" = yes ]; then
         local_up
