@@ -3,6 +3,7 @@
 #include "decisions.h"
 
 #include "shell/journal.h"
+#include "wave-orders.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct Decisions {
     Service *service;
     Delivery *delivery;
     SignalClient *signal;
+    WaveOrders *waves;
     RuleThresholds thresholds;
     Intersection *intersections; /* by index of the city */
     LightsReport *reports;
@@ -187,6 +189,7 @@ int decisions_wave(Decisions *decisions, size_t intersection, Direction directio
     int r = signal_client_request(decisions->signal, &request);
     if (r < 0)
         return r;
+    wave_orders_note(decisions->waves, &request);
     IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = usec_from_sec(duration_sec)};
     IntersectionActions actions =
         intersection_step(&decisions->intersections[intersection], &decisions->thresholds, &event,
@@ -250,6 +253,8 @@ static void on_report(size_t i, const SignalReport *report, void *userdata) {
         return;
     if (report->kind == REPORT_CHANGE)
         put_semaphore_record(decisions, report);
+    if (message_has(report, SignalReport, epoch))
+        wave_orders_hear(decisions->waves, report->epoch);
 
     bool has_next_change = message_has(report, SignalReport, next_change_usec);
     decisions->reports[i] = (LightsReport){
@@ -285,6 +290,7 @@ static int on_time(Timer *timer, Mono now, void *userdata) {
     const IntersectionEvent event = {.kind = INTERSECTION_TIME};
     for (size_t i = 0; !decisions->is_paused && i < decisions->n_intersections; i++)
         step(decisions, i, &event);
+    wave_orders_renew(decisions->waves);
     timer_set(timer, mono_after(now, TIME_STEP_USEC));
     return 0;
 }
@@ -329,6 +335,8 @@ int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem
     if (r >= 0)
         r = signal_client_new(service, on_report, decisions, &decisions->signal, problem);
     if (r >= 0)
+        r = wave_orders_new(service, decisions->signal, decisions->n_intersections, &decisions->waves);
+    if (r >= 0)
         r = timer_new(service, on_time, decisions, &decisions->timer);
     if (r < 0)
         return r;
@@ -341,6 +349,7 @@ Decisions *decisions_free(Decisions *decisions) {
     if (!decisions)
         return NULL;
     timer_free(decisions->timer);
+    wave_orders_free(decisions->waves);
     signal_client_free(decisions->signal);
     free(decisions->intersections);
     free(decisions->reports);

@@ -318,6 +318,23 @@ def test_a_wave_asks_each_intersection_once_and_the_row_goes_first(city, world):
     assert {r["decision"] for r in world.primary.of_type("congestion_record")} == {"GREEN_WAVE"}
 
 
+def test_a_signal_service_started_again_during_a_wave_is_asked_for_the_rest_of_it(city, world):
+    world.show("GREEN", "RED", epoch=1)
+    city.wait(lambda: world.ask("QUERY_INTERSECTION", interseccion="INT-B3")["data"]["lights"], "the lights are known")
+    world.ask("FORCE_GREEN_WAVE", row="B", reason="ambulance")
+    first = {c["interseccion"]: c for c in (world.command() for _ in range(4))}
+    world.show("GREEN", "RED", kind="STATE", epoch=1)
+    world.show("RED", "RED", kind="STATE", epoch=2)
+    again = {c["interseccion"]: c for c in (world.command() for _ in range(4))}
+    assert set(again) == set(first)
+    for name, command in again.items():
+        assert (command["action"], command["direction"], command["reason"]) == ("WAVE", "EW", first[name]["reason"])
+        assert 20 < command["duration_override_sec"] < 30
+    world.show("RED", "GREEN", epoch=2)
+    world.ask("FORCE_SEMAPHORE", interseccion="INT-A1")
+    assert world.command()["action"] == "FORCE", "the wave is asked for once"
+
+
 def test_a_store_that_reads_too_slowly_stops_the_broker_and_nothing_is_lost(city, world):
     padding = "x" * 8000
     world.replica.reads = False
