@@ -2,6 +2,8 @@
  * struct stands in one table, so that every function below is written once. */
 #include "wire/event.h"
 
+#include "wire/message-table.h"
+
 #include <stdio.h>
 
 typedef struct EventLayout {
@@ -83,6 +85,15 @@ bool event_kind(MessageTag tag, SensorKind *ret) {
 
 const char *event_topic(SensorKind kind) {
     return message_wire_name(layouts[kind].tag);
+}
+
+/* The one member that is the same in all events of a kind. */
+const char *event_sensor_type(SensorKind kind) {
+    const MessageDescriptor *descriptor = &message_descriptors[layouts[kind].tag];
+    size_t i = 0;
+    while (descriptor->members[i].kind != MEMBER_LITERAL)
+        i++;
+    return descriptor->members[i].literal;
 }
 
 CongestionLevel event_congestion_level(double speed_kmh) {

@@ -17,8 +17,9 @@ MessageTag event_tag(SensorKind kind);
 /* True when `tag` is a sensor event; then *ret is its kind. */
 bool event_kind(MessageTag tag, SensorKind *ret);
 
-/* The topic of a kind: "camara". */
+/* The topic of a kind, and the type of sensor its events name: "espira" and "espira_inductiva". */
 const char *event_topic(SensorKind kind);
+const char *event_sensor_type(SensorKind kind);
 
 /* The GPS kind's word for a speed: ALTA (high congestion) below 10 km/h, BAJA above 40, NORMAL between, both
  * ends included. */

@@ -139,15 +139,13 @@ static JsonText event_json(const LinkFrame *frame) {
 
 static void put_event_record(Ingest *ingest, SensorKind kind, const Message *event, Wall timestamp,
                              const LinkFrame *frame) {
-    static const char *const sensor_types[SENSOR_KIND_COUNT] = {
-        [SENSOR_CAMERA] = "camara", [SENSOR_INDUCTIVE] = "espira_inductiva", [SENSOR_GPS] = "gps"};
     Message message = {.tag = MESSAGE_SENSOR_EVENT_RECORD};
     SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
     EventIdentity identity;
 
     (void)snprintf(record->sensor_id, sizeof record->sensor_id, "%s", event_sensor_id(event));
     message_mark(record, SensorEventRecord, sensor_id);
-    (void)snprintf(record->sensor_type, sizeof record->sensor_type, "%s", sensor_types[kind]);
+    (void)snprintf(record->sensor_type, sizeof record->sensor_type, "%s", event_sensor_type(kind));
     message_mark(record, SensorEventRecord, sensor_type);
     (void)snprintf(record->intersection, sizeof record->intersection, "%s", event_intersection(event));
     message_mark(record, SensorEventRecord, intersection);

@@ -39,13 +39,16 @@ static const char *encoded(const Message *event) {
     return buffer;
 }
 
-static void every_kind_has_its_topic_and_its_message(void **state) {
+static void every_kind_has_its_topic_its_type_and_its_message(void **state) {
     (void)state;
     static const char *const topics[] = {
         [SENSOR_CAMERA] = "camara", [SENSOR_INDUCTIVE] = "espira", [SENSOR_GPS] = "gps"};
+    static const char *const types[] = {
+        [SENSOR_CAMERA] = "camara", [SENSOR_INDUCTIVE] = "espira_inductiva", [SENSOR_GPS] = "gps"};
     for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
         SensorKind found;
         assert_string_equal(event_topic((SensorKind)kind), topics[kind]);
+        assert_string_equal(event_sensor_type((SensorKind)kind), types[kind]);
         assert_true(event_kind(event_tag((SensorKind)kind), &found));
         assert_int_equal(found, kind);
     }
@@ -135,7 +138,7 @@ static void an_interval_never_begins_before_1970(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_has_its_topic_and_its_message),
+        cmocka_unit_test(every_kind_has_its_topic_its_type_and_its_message),
         cmocka_unit_test(what_is_no_event_has_no_kind),
         cmocka_unit_test(place_is_where_each_kind_keeps_it),
         cmocka_unit_test(congestion_levels_change_below_10_and_above_40),
