@@ -60,6 +60,11 @@ static int write_new(int directory, int64_t epoch) {
     return 0;
 }
 
+/* What an operator mends by making room: until then only a clock that goes back could repeat the number. */
+static bool may_go_on(int error) {
+    return error == -ENOSPC || error == -EDQUOT || error == -EROFS;
+}
+
 int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem) {
     int64_t kept = 0, epoch = (int64_t)wall.usec;
     if (!state_dir) {
@@ -77,7 +82,9 @@ int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem
         epoch = kept + 1;
     r = write_new(directory, epoch);
     if (r < 0)
-        return problem_set(problem, r, "%s/epoch: cannot be written: %s", state_dir, strerror(-r));
+        problem_set(problem, r, "%s/epoch: cannot be written: %s", state_dir, strerror(-r));
+    if (r < 0 && !may_go_on(r))
+        return r;
     *ret = epoch;
-    return 0;
+    return r < 0 ? 1 : 0;
 }

@@ -293,6 +293,9 @@ int service_new(const ServiceOptions *options, Service **ret, Problem *problem) 
     r = epoch_begin(options->state_dir, service_wall(service), &service->epoch, problem);
     if (r < 0)
         return r;
+    if (r > 0)
+        journal_note(LOG_WARNING, "%s starts all the same, with a number that is not kept: %s",
+                     service->full_name, problem->text);
     *ret = take(service);
     return 0;
 }

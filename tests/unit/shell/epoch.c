@@ -78,6 +78,21 @@ static void a_file_with_anything_else_is_refused_by_name(void **state) {
     }
 }
 
+static void a_full_disk_costs_the_kept_number_and_not_the_start(void **state) {
+    Directory *directory = *state;
+    char fresh[96];
+    int64_t epoch = -1;
+    Problem problem = {""};
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    snprintf(fresh, sizeof fresh, "%s.new", directory->file);
+    assert_int_equal(symlink("/dev/full", fresh), 0);
+    assert_int_equal(epoch_begin(directory->path, (Wall){1000}, &epoch, &problem), 1);
+    assert_int_equal(epoch, 1001);
+    assert_non_null(strstr(problem.text, directory->file));
+    assert_int_equal(unlink(fresh), 0);
+    assert_int_equal(begin(directory->path, 900), 1001); /* nobody kept it */
+}
+
 static void a_missing_directory_is_named(void **state) {
     (void)state;
     int64_t epoch;
@@ -93,6 +108,8 @@ int main(void) {
                                         set_up, tear_down),
         cmocka_unit_test(without_a_directory_the_wall_clock_alone_decides),
         cmocka_unit_test_setup_teardown(a_file_with_anything_else_is_refused_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_disk_costs_the_kept_number_and_not_the_start, set_up,
+                                        tear_down),
         cmocka_unit_test(a_missing_directory_is_named),
     };
     return cmocka_run_group_tests_name("epoch", tests, NULL, NULL);
