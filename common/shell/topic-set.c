@@ -12,21 +12,35 @@ static Topic *find(const TopicSet *set, const void *prefix, size_t size) {
     return NULL;
 }
 
+static void put(Topic *topic, const void *prefix, size_t size) {
+    topic->size = size;
+    memcpy(topic->bytes, prefix, size);
+}
+
+static int replace_longest(TopicSet *set, const void *prefix, size_t size) {
+    Topic *longest = &set->topics[0];
+    for (size_t i = 1; i < set->n; i++)
+        if (set->topics[i].size > longest->size)
+            longest = &set->topics[i];
+    if (size >= longest->size)
+        return -ENOSPC;
+    put(longest, prefix, size);
+    return 0;
+}
+
 int topic_set_add(TopicSet *set, const void *prefix, size_t size) {
     if (size > TOPIC_MAX_BYTES)
         return -E2BIG;
     if (find(set, prefix, size))
         return 0;
     if (set->n == TOPICS_MAX)
-        return -ENOSPC;
+        return replace_longest(set, prefix, size);
 
     Topic *grown = realloc(set->topics, (set->n + 1) * sizeof *grown);
     if (!grown)
         return -ENOMEM;
     set->topics = grown;
-    grown[set->n].size = size;
-    memcpy(grown[set->n].bytes, prefix, size);
-    set->n++;
+    put(&grown[set->n++], prefix, size);
     return 0;
 }
 

@@ -60,7 +60,28 @@ static void number_and_length_are_bounded(void **state) {
         snprintf(name, sizeof name, "%u", i);
         assert_int_equal(topic_set_add(&set, name, strlen(name)), 0);
     }
-    assert_int_equal(topic_set_add(&set, "one too many", 12), -ENOSPC);
+    memset(name, 'y', sizeof name);
+    assert_int_equal(topic_set_add(&set, name, TOPIC_MAX_BYTES), -ENOSPC);
+    topic_set_clear(&set);
+}
+
+static void a_full_set_gives_up_its_longest_prefix_for_a_shorter_one(void **state) {
+    (void)state;
+    TopicSet set = {0};
+    char name[32];
+    for (unsigned i = 0; i < TOPICS_MAX; i++) {
+        snprintf(name, sizeof name, "strange-%03u%s", i, i == 7 ? "-long" : "");
+        assert_int_equal(topic_set_add(&set, name, strlen(name)), 0);
+    }
+    assert_int_equal(topic_set_add(&set, "", 0), 0);
+    assert_true(matches(&set, "camara {}"));
+    topic_set_remove(&set, "strange-007-long", 16); /* it had gone already */
+    assert_int_equal(topic_set_add(&set, "camara", 6), 0);
+    assert_int_equal(topic_set_add(&set, "strange-256", 11), -ENOSPC);
+    topic_set_remove(&set, "", 0);
+    assert_true(matches(&set, "camara {}"));
+    assert_false(matches(&set, "strange-007-long"));
+    assert_true(matches(&set, "strange-255"));
     topic_set_clear(&set);
 }
 
@@ -70,6 +91,7 @@ int main(void) {
         cmocka_unit_test(the_empty_prefix_covers_everything),
         cmocka_unit_test(a_prefix_added_twice_is_removed_at_once),
         cmocka_unit_test(number_and_length_are_bounded),
+        cmocka_unit_test(a_full_set_gives_up_its_longest_prefix_for_a_shorter_one),
     };
     return cmocka_run_group_tests_name("topic-set", tests, NULL, NULL);
 }
