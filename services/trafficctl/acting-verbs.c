@@ -31,16 +31,16 @@ static ExitStatus act(Context *context, const Query *query) {
 }
 
 ExitStatus verb_wave(Context *context) {
-    static const char expected[] = "expected: wave row LETTER, wave column NUMBER, or both";
+    static const char expected[] = "expected: wave row NAME, wave column NUMBER, or both";
     Query query;
     query_begin(&query, "FORCE_GREEN_WAVE");
     for (size_t i = 0; i < context->request->n_arguments; i += 2) {
         const char *axis = argument(context, i), *value = argument(context, i + 1);
         if (!value)
             return usage(context, expected);
-        if (strcmp(axis, "row") == 0) {
+        if (strcmp(axis, "row") == 0 && !message_has(&query, Query, row)) {
             QUERY_TEXT(&query, row, value);
-        } else if (strcmp(axis, "column") == 0) {
+        } else if (strcmp(axis, "column") == 0 && !message_has(&query, Query, column)) {
             char *end;
             errno = 0;
             query.column = strtol(value, &end, 10);

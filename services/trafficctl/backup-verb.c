@@ -2,9 +2,9 @@
  * goes on working) in its own directory; trafficctl then moves the copy to FILE. That needs the store's
  * machine and the right to read there: else the operator is told where the copy lies. */
 #include "ask.h"
+#include "copy-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,28 +14,6 @@ static const EndpointId store_endpoints[STORE_ROLE_COUNT] = {
     [STORE_ROLE_PRIMARY] = ENDPOINT_QUERY_PRIMARY,
     [STORE_ROLE_REPLICA] = ENDPOINT_QUERY_REPLICA,
 };
-
-static void closep(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-}
-
-/* Copies and makes durable; never overwrites `to`. 0 or a negative errno. */
-static int copy_file(const char *from, const char *to) {
-    scoped(closep) int in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
-        return -errno;
-    scoped(closep) int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (out < 0)
-        return -errno;
-    for (;;) {
-        ssize_t n = copy_file_range(in, NULL, out, NULL, (size_t)1 << 30, 0);
-        if (n == 0)
-            return fsync(out) < 0 ? -errno : 0;
-        if (n < 0)
-            return -errno;
-    }
-}
 
 static ExitStatus fetch(Context *context, const char *path, const char *to) {
     int r = copy_file(path, to);

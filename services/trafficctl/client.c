@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the time an operator is ready to wait, how much analytics gets before the stores are asked themselves.
- */
+/* Of the time an operator is ready to wait, how much analytics gets before the stores are asked. */
 #define ANALYTICS_SHARE 0.5
 
 struct Client {

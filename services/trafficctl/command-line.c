@@ -1,3 +1,5 @@
+/* argp takes the words apart; here is what it has no notion of: a word such as -2h is an instant (so long ago),
+ * not options, and words keep their order. */
 #include "command-line.h"
 
 #include <argp.h>
@@ -26,6 +28,10 @@ enum {
     KEY_INTERSECTION,
 };
 
+/* To argp -2h is option 2 with the argument "h": parse() puts the word together again. */
+#define DIGIT(digit)                                                                                         \
+    { NULL, digit, "", OPTION_ARG_OPTIONAL | OPTION_HIDDEN, NULL, 3 }
+
 static const struct argp_option options[] = {
     {"host", KEY_HOST, "HOST", 0, "Ask this machine instead of those of traffic.conf", 1},
     {"json", KEY_JSON, NULL, 0, "Print the reply as JSON", 1},
@@ -41,24 +47,48 @@ static const struct argp_option options[] = {
     {"to", KEY_TO, "TIME", 0, "history, events, counts: until then", 2},
     {"limit", KEY_LIMIT, "ROWS", 0, "history, events: at most this many rows (100)", 2},
     {"intersection", KEY_INTERSECTION, "ID", 0, "history: of this intersection only", 2},
-    {"kind", KEY_KIND, "TYPE", 0, "events, counts: camara, espira_inductiva or gps", 2},
+    {"kind", KEY_KIND, "KIND", 0, "events, counts: camera, inductive or gps", 2},
     {"interval", KEY_INTERVAL, "SECONDS", 0, "counts: length of an interval (3600)", 2},
     {"store", KEY_STORE, "ROLE", 0, "backup: primary or replica (primary)", 2},
+    DIGIT('0'),
+    DIGIT('1'),
+    DIGIT('2'),
+    DIGIT('3'),
+    DIGIT('4'),
+    DIGIT('5'),
+    DIGIT('6'),
+    DIGIT('7'),
+    DIGIT('8'),
+    DIGIT('9'),
     {0},
 };
 
 /* At the prompt argp_error() returns, so the line is marked. */
-static double positive_number(struct argp_state *state, const char *option, const char *text) {
+static void refuse_number(struct argp_state *state, const char *option, const char *expected,
+                          const char *text) {
     CommandLine *line = state->input;
+    argp_error(state, "%s: expected %s, got \"%s\"", option, expected, text);
+    line->is_wrong = true;
+}
+
+static double positive_number(struct argp_state *state, const char *option, const char *text) {
     char *end;
     errno = 0;
     double value = strtod(text, &end);
-    if (errno || end == text || *end != '\0' || !(value > 0) || value > 1e9) {
-        argp_error(state, "%s: expected a number above 0, got \"%s\"", option, text);
-        line->is_wrong = true;
-        return 1;
-    }
-    return value;
+    if (!errno && end != text && *end == '\0' && value > 0 && value <= 1e9)
+        return value;
+    refuse_number(state, option, "a number above 0", text);
+    return 1;
+}
+
+static long positive_integer(struct argp_state *state, const char *option, const char *text) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (!errno && end != text && *end == '\0' && value > 0)
+        return value;
+    refuse_number(state, option, "a whole number above 0", text);
+    return 1;
 }
 
 static void give_text(Request *request, VerbOption option, const char **member, const char *text) {
@@ -96,7 +126,7 @@ static error_t parse_verb_option(int key, char *text, struct argp_state *state, 
         return 0;
     case KEY_LIMIT:
         request->given |= OPTION_LIMIT;
-        request->limit = (long)positive_number(state, "--limit", text);
+        request->limit = positive_integer(state, "--limit", text);
         return 0;
     }
     return ARGP_ERR_UNKNOWN;
@@ -115,9 +145,18 @@ static error_t take_word(CommandLine *line, struct argp_state *state, char *text
     return 0;
 }
 
+/* What the process was started with holds for the whole prompt. */
+static bool is_for_start(int key) {
+    return key == KEY_HOST || key == KEY_TIMEOUT || key == KEY_CONFIG || key == KEY_SET;
+}
+
 static error_t parse(int key, char *text, struct argp_state *state) {
     CommandLine *line = state->input;
     Request *request = &line->request;
+    if (line->is_prompt && is_for_start(key)) {
+        argp_error(state, "--host, --timeout, --config and --set are given when the prompt is started");
+        return EINVAL;
+    }
     switch (key) {
     case KEY_HOST:
         request->host = text;
@@ -144,6 +183,8 @@ static error_t parse(int key, char *text, struct argp_state *state) {
         }
         line->overrides[line->n_overrides++] = text;
         return 0;
+    case '0' ... '9':
+        return take_word(line, state, state->argv[state->next - 1]);
     case ARGP_KEY_ARG:
         return take_word(line, state, text);
     }
@@ -162,7 +203,7 @@ static char *help_filter(int key, const char *text, void *input) {
         return NULL;
     fputs("Verbs:\n", out);
     for (size_t i = 0; i < n_verbs; i++)
-        fprintf(out, "  %-13s %-18s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
+        fprintf(out, "  %-12s %-16s %s\n", verbs[i].name, verbs[i].arguments, verbs[i].summary);
     fputs("\nWithout a verb: an interactive prompt with the same verbs.\n"
           "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 nobody answered, 5 refused, 6 the replica "
           "answered.\n",
@@ -179,9 +220,10 @@ int command_line_parse(int n_words, char **words, bool is_prompt, CommandLine *r
         .doc = "Asks and steers the city's traffic control.\v",
         .help_filter = help_filter,
     };
-    CommandLine line = {.request = {.timeout_sec = 10}};
+    CommandLine line = {.request = {.timeout_sec = 10}, .is_prompt = is_prompt};
     argp_err_exit_status = EXIT_USAGE_ERROR;
-    if (argp_parse(&argp, n_words, words, is_prompt ? ARGP_NO_EXIT : 0, NULL, &line) != 0 || line.is_wrong)
+    if (argp_parse(&argp, n_words, words, ARGP_IN_ORDER | (is_prompt ? ARGP_NO_EXIT : 0), NULL, &line) != 0 ||
+        line.is_wrong)
         return -EINVAL;
     *ret = line;
     return 0;

@@ -8,7 +8,7 @@ typedef struct CommandLine {
     const char *config_file;   /* NULL: the usual four places */
     const char *overrides[32]; /* --set SECTION.KEY=VALUE */
     size_t n_overrides;
-    bool is_wrong; /* a value was refused, and told */
+    bool is_prompt, is_wrong; /* wrong: a value was refused, and told */
 } CommandLine;
 
 /* Takes `words` apart; strings are borrowed from it. `is_prompt`: errors return instead of ending the

@@ -82,6 +82,10 @@ static ExitStatus check_links(Context *context) {
 ExitStatus verb_config(Context *context) {
     const char *what = context->request->arguments[0];
     if (strcmp(what, "cat") == 0) {
+        if (context->request->format != OUTPUT_TABLE) {
+            problem_set(&context->problem, 0, "config cat has one form: --json and --csv do not go with it");
+            return EXIT_USAGE_ERROR;
+        }
         settings_print_origins(stdout, context->settings, context->origins);
         return EXIT_OK;
     }

@@ -2,10 +2,13 @@
  * pages are put together here, so that --json and --csv are one document too. */
 #include "ask.h"
 
+#include "wire/event.h"
 #include "wire/timestamp.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { PAGE_ROWS = 100 }; /* the most that a store gives at once */
 
@@ -84,6 +87,22 @@ static size_t wanted_rows(const Context *context) {
     return request->given & OPTION_LIMIT ? (size_t)request->limit : PAGE_ROWS;
 }
 
+/* The kinds by our names or by those on the wire. */
+static int query_kind(Context *context, Query *query) {
+    const char *word = context->request->kind;
+    if (!word)
+        return 0;
+    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
+        const char *type = event_sensor_type((SensorKind)kind);
+        if (strcmp(word, sensor_kind_words[kind]) == 0 || strcmp(word, type) == 0) {
+            QUERY_TEXT(query, sensor_type, type);
+            return 0;
+        }
+    }
+    return problem_set(&context->problem, -EINVAL, "--kind: expected camera, inductive or gps, got \"%.40s\"",
+                       word);
+}
+
 ExitStatus verb_history(Context *context) {
     static const Column columns[] = {{"TIME", "/timestamp"},      {"INTERSECTION", "/interseccion"},
                                      {"STATE", "/traffic_state"}, {"DECISION", "/decision"},
@@ -110,8 +129,7 @@ ExitStatus verb_events(Context *context) {
     Query query;
     query_begin(&query, "QUERY_EVENTS");
     QUERY_TEXT(&query, intersection, argument(context, 0));
-    QUERY_TEXT(&query, sensor_type, request->kind);
-    if (query_range(context, &query, request->from, request->to) < 0)
+    if (query_kind(context, &query) < 0 || query_range(context, &query, request->from, request->to) < 0)
         return EXIT_USAGE_ERROR;
     const List list = {"events", next_older, columns, ARRAY_LEN(columns)};
     return list_rows(context, &query, &list, wanted_rows(context));
@@ -123,10 +141,9 @@ ExitStatus verb_counts(Context *context) {
     Query query;
     query_begin(&query, "COUNT_EVENTS");
     QUERY_TEXT(&query, intersection, argument(context, 0));
-    QUERY_TEXT(&query, sensor_type, request->kind);
     query.interval_sec = request->given & OPTION_INTERVAL ? request->interval_sec : 3600;
     message_mark(&query, Query, interval_sec);
-    if (query_range(context, &query, request->from, request->to) < 0)
+    if (query_kind(context, &query) < 0 || query_range(context, &query, request->from, request->to) < 0)
         return EXIT_USAGE_ERROR;
     const List list = {"counts", next_later, columns, ARRAY_LEN(columns)};
     return list_rows(context, &query, &list, SIZE_MAX);

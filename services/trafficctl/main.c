@@ -1,32 +1,14 @@
 /* trafficctl: the operator's command line. One verb, or a prompt that takes the same verbs. */
 #include "command-line.h"
 #include "prompt.h"
+#include "watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
-static ExitStatus fail(const char *what, const Problem *problem, ExitStatus status) {
-    fprintf(stderr, "trafficctl: %s%s\n", what, problem->text);
-    return status;
-}
-
-/* Asks again and again until interrupted; on a terminal each answer replaces the last. */
-static ExitStatus watch(Context *context) {
-    struct timespec period = {.tv_sec = (time_t)context->request->watch_sec};
-    period.tv_nsec = (long)((context->request->watch_sec - (double)period.tv_sec) * 1e9);
-    for (;;) {
-        if (isatty(STDOUT_FILENO))
-            fputs("\033[H\033[2J", stdout);
-        ExitStatus status = verb_run(context);
-        fflush(stdout);
-        if (status != EXIT_OK && status != EXIT_DEGRADED && status != EXIT_UNREACHABLE)
-            return status;
-        if (clock_nanosleep(CLOCK_MONOTONIC, 0, &period, NULL) != 0)
-            return status;
-    }
+static int fail(const Problem *problem) {
+    fprintf(stderr, "trafficctl: %s\n", problem->text);
+    return EXIT_FAILED;
 }
 
 static void origins_freep(SettingOrigin **origins) {
@@ -48,13 +30,13 @@ int main(int argc, char **argv) {
     SettingsSource source = {
         .file = line.config_file, .overrides = line.overrides, .n_overrides = line.n_overrides};
     if (settings_load(&source, &settings, origins, &problem) < 0)
-        return fail("", &problem, EXIT_FAILED);
+        return fail(&problem);
     if (client_new(&settings, line.request.host, line.request.timeout_sec, &client, &problem) < 0)
-        return fail("", &problem, EXIT_FAILED);
+        return fail(&problem);
 
     Context context = {.settings = &settings, .origins = origins, .request = &line.request, .client = client};
     if (line.request.verb)
-        return (int)(line.request.watch_sec > 0 ? watch(&context) : verb_run(&context));
+        return (int)watch_run(&context, false);
     if (city_load(settings.city_file, &city, &problem) < 0)
         fprintf(stderr, "trafficctl: no completion of intersections: %s\n", problem.text);
     return (int)prompt_run(&context, city);

@@ -4,6 +4,7 @@
 #include "prompt.h"
 
 #include "command-line.h"
+#include "watch.h"
 
 #include <histedit.h>
 #include <stdio.h>
@@ -31,8 +32,7 @@ static size_t common_length(const char *a, const char *b) {
     return n;
 }
 
-/* Longest common continuation of `word` among verbs (first word) or intersections (later words); one match is
- * completed with a space, several are listed. */
+/* The longest common continuation of a word among the candidates offered. */
 typedef struct Completion {
     const char *word;
     size_t size;
@@ -49,6 +49,8 @@ static void completion_offer(Completion *completion, const char *candidate) {
         completion->common[common_length(completion->common, candidate)] = '\0';
 }
 
+/* Completes the first word to a verb, later ones to an intersection: as far as all candidates agree, and with a
+ * space behind the only one. */
 static unsigned char on_complete(EditLine *edit, int key) {
     (void)key;
     Prompt *prompt;
@@ -93,6 +95,7 @@ static bool prompt_open(Prompt *prompt) {
     if (!prompt->history || !prompt->edit || !prompt->tokenizer)
         return false;
     history(prompt->history, &event, H_SETSIZE, 1000);
+    el_set(prompt->edit, EL_SIGNAL, 1); /* whoever interrupts the prompt gets a usable terminal back */
     el_set(prompt->edit, EL_CLIENTDATA, prompt);
     el_set(prompt->edit, EL_PROMPT, prompt_text);
     el_set(prompt->edit, EL_EDITOR, "emacs");
@@ -137,7 +140,7 @@ static bool prompt_line(Prompt *prompt, Context *context, const char *text, Exit
     if (command_line_parse(words[1] == tokens[0] ? n_tokens + 1 : 2, words, true, &line) == 0 &&
         line.request.verb) {
         context->request = &line.request;
-        *status = verb_run(context);
+        *status = watch_run(context, true);
     }
     return true;
 }

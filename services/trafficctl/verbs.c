@@ -6,8 +6,8 @@
 #include <string.h>
 
 const Verb verbs[] = {
-    {"status", "", "the whole city: events, lights, stores, which one answers", 0, 0, 0, verb_status},
-    {"intersection", "ID", "one intersection: readings, lights, last events", 1, 1, 0, verb_intersection},
+    {"status", "", "the whole city, and which store answers", 0, 0, 0, verb_status},
+    {"intersection", "ID", "readings, lights and last events of one", 1, 1, 0, verb_intersection},
     {"history", "[FROM [TO]]", "congestion records, newest first", 0, 2,
      OPTION_FROM | OPTION_TO | OPTION_LIMIT | OPTION_INTERSECTION, verb_history},
     {"events", "[ID]", "sensor events, newest first", 0, 1,
@@ -20,8 +20,7 @@ const Verb verbs[] = {
      verb_signal},
     {"health", "", "who answers, and how fast", 0, 0, 0, verb_health},
     {"backup", "FILE", "a consistent copy of a store's database", 1, 1, OPTION_STORE, verb_backup},
-    {"config", "check | cat", "check the configuration and who can be reached; show what came from where", 1,
-     1, 0, verb_config},
+    {"config", "check | cat", "check settings and links, or show settings", 1, 1, 0, verb_config},
 };
 const size_t n_verbs = ARRAY_LEN(verbs);
 
@@ -75,8 +74,8 @@ ExitStatus verb_run(Context *context) {
         for (size_t i = 0; i < n_verbs; i++)
             names[i] = verbs[i].name;
         nearest = closest_word(context->request->verb, names, n_verbs);
-        fprintf(stderr, "trafficctl: unknown verb \"%s\"%s%s%s; see trafficctl --help\n",
-                context->request->verb, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+        fprintf(stderr, "trafficctl: unknown verb \"%s\"%s%s%s See trafficctl --help\n",
+                context->request->verb, nearest ? ": did you mean \"" : ".", nearest ? nearest : "",
                 nearest ? "\"?" : "");
         return EXIT_USAGE_ERROR;
     }
