@@ -178,5 +178,6 @@ def test_times_that_the_interlock_forbids_end_the_service_as_wrong_configuration
     city = City(tmp_path, {**QUICK, "signal.max_red_sec": 10}, services=[])
     with city:
         process = city.spawn("signal")
-        assert wait_until(lambda: process.child.poll() is not None, "it ends") and process.child.returncode == 78
+        wait_until(lambda: not process.is_running(), "it ends")
         assert "max_red_sec" in process.log()
+        assert city.stop("signal") == 78
