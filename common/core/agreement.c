@@ -23,6 +23,8 @@ static void begin_candidate(AgreementSide *side, Mono now) {
 
 void agreement_hear(Agreement *agreement, StoreRole role, const StoreMark *mark, Mono now) {
     AgreementSide *side = &agreement->sides[role], *other = other_side(agreement, role);
+    if (side->mark.epoch != 0 && mark->epoch != side->mark.epoch)
+        agreement_end(agreement);
     side->mark = *mark;
     side->is_heard = true;
     if (!agreement->is_proven) {

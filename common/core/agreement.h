@@ -3,8 +3,8 @@
  *
  * Agreement is proven once, by marks that are equal while neither store has anything waiting; from then on
  * both are sent the same records, so what one of them had committed SETTLE_USEC ago the other has as well,
- * once it has nothing waiting. Whatever may have made them differ (a store died, a record was skipped) ends
- * the agreement until equal marks prove it anew. What was safe stays safe.
+ * once it has nothing waiting. Whatever may have made them differ (a store died or lives anew, a record was
+ * skipped) ends the agreement until equal marks prove it anew. What was safe stays safe.
  *
  * Knows neither stores nor records: marks are numbers. */
 #pragma once
@@ -23,6 +23,7 @@ typedef struct StoreMark {
     uint64_t n_records;
     uint64_t event_set;
     uint64_t n_waiting; /* received but not committed */
+    int64_t epoch; /* another one: the store was started again, and what was on its way to it may be lost */
 } StoreMark;
 
 typedef struct AgreementSide {

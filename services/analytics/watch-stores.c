@@ -113,6 +113,7 @@ static void hear_mark(WatchStores *watch, StoreRole role, const Heartbeat *beat)
         .n_records = (uint64_t)beat->n_records,
         .event_set = strtoull(beat->event_set, NULL, 16),
         .n_waiting = (uint64_t)beat->rows_waiting,
+        .epoch = beat->epoch,
     };
     agreement_hear(&watch->agreement, role, &mark, service_now(watch->service));
 }

@@ -21,7 +21,7 @@ static Mono at(uint64_t usec) {
 
 static void hear(StoreRole role, uint64_t committed_until, uint64_t n_records, uint64_t n_waiting,
                  uint64_t usec) {
-    StoreMark mark = {committed_until, n_records, n_records * 7, n_waiting};
+    StoreMark mark = {committed_until, n_records, n_records * 7, n_waiting, 1};
     agreement_hear(&agreement, role, &mark, at(usec));
 }
 
@@ -48,7 +48,7 @@ static void different_stores_are_not_proven_equal(void **state) {
     hear(STORE_ROLE_PRIMARY, 100, 5, 0, 0);
     hear(STORE_ROLE_REPLICA, 200, 6, 0, 0);
     assert_false(agreement_is_equal(&agreement));
-    StoreMark same_count = {100, 6, 1, 0};
+    StoreMark same_count = {100, 6, 1, 0, 1};
     agreement_hear(&agreement, STORE_ROLE_PRIMARY, &same_count, at(0));
     assert_false(agreement_is_equal(&agreement));
     assert_false(agreement.is_proven);
@@ -119,6 +119,20 @@ static void a_mark_from_before_the_loss_proves_nothing(void **state) {
     assert_false(agreement.is_proven);
 }
 
+/* Too quick a restart is no death to the heartbeat, and yet what was on its way is lost. */
+static void a_store_that_lives_anew_ends_it_until_it_is_proven_anew(void **state) {
+    (void)state;
+    prove();
+    StoreMark mark = {300, 4, 28, 0, 2};
+    agreement_hear(&agreement, STORE_ROLE_PRIMARY, &mark, at(1));
+    assert_false(agreement.is_proven);
+    hear(STORE_ROLE_REPLICA, 400, 5, 0, 2);
+    assert_false(agreement.is_proven);
+    mark.n_records = 5, mark.event_set = 35;
+    agreement_hear(&agreement, STORE_ROLE_PRIMARY, &mark, at(3));
+    assert_true(agreement.is_proven);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_safe_before_both_were_heard, fresh),
@@ -129,6 +143,7 @@ int main(void) {
         cmocka_unit_test_setup(the_other_store_must_have_nothing_waiting, fresh),
         cmocka_unit_test_setup(a_loss_ends_it_until_it_is_proven_anew_but_what_was_safe_stays_safe, fresh),
         cmocka_unit_test_setup(a_mark_from_before_the_loss_proves_nothing, fresh),
+        cmocka_unit_test_setup(a_store_that_lives_anew_ends_it_until_it_is_proven_anew, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
