@@ -80,8 +80,19 @@ typedef struct Street {
     bool has_row, has_column;
     const char *row;
     int column;
-    char target[64]; /* row_B, col_3 */
+    char target[64]; /* of the record, which has room for one: row_B, col_3 */
+    char name[128];  /* all of it: "row_B and col_3" */
 } Street;
+
+static void name_street(Street *street) {
+    if (street->has_row)
+        (void)snprintf(street->target, sizeof street->target, "row_%s", street->row);
+    else
+        (void)snprintf(street->target, sizeof street->target, "col_%d", street->column);
+    (void)snprintf(street->name, sizeof street->name, "%s", street->target);
+    if (street->has_row && street->has_column)
+        (void)snprintf(street->name, sizeof street->name, "%s and col_%d", street->target, street->column);
+}
 
 static bool read_street(const City *city, const Query *query, Street *ret, Reply *reply) {
     Street street = {
@@ -105,10 +116,7 @@ static bool read_street(const City *city, const Query *query, Street *ret, Reply
                     street.column);
         return false;
     }
-    if (street.has_row)
-        (void)snprintf(street.target, sizeof street.target, "row_%s", street.row);
-    else
-        (void)snprintf(street.target, sizeof street.target, "col_%d", street.column);
+    name_street(&street);
     *ret = street;
     return true;
 }
@@ -156,7 +164,7 @@ void operator_green_wave(const AnswerSources *sources, const Query *query, Reply
     if (!read_street(city, query, &street, reply))
         return;
     double duration_sec = duration_of(sources, query);
-    OrderReason why = order_reason("green wave ", street.target, query);
+    OrderReason why = order_reason("green wave ", street.name, query);
     scoped(json_object_putp) struct json_object *affected = json_object_new_array();
     int r = begin_wave(sources, &street, duration_sec, why.text, affected);
     size_t n_done = json_object_array_length(affected);
@@ -166,7 +174,7 @@ void operator_green_wave(const AnswerSources *sources, const Query *query, Reply
         refuse_signal_away(reply, n_done, count_on_street(city, &street));
         return;
     }
-    reply_ok(reply, "Green wave on %s: %zu intersections for %g s.", street.target, n_done, duration_sec);
+    reply_ok(reply, "Green wave on %s: %zu intersections for %g s.", street.name, n_done, duration_sec);
     *ret_data = json_object_new_object();
     (void)json_object_object_add(*ret_data, "affected", take(affected));
     (void)json_object_object_add(*ret_data, "duration_sec", json_object_new_double(duration_sec));

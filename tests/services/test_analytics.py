@@ -310,6 +310,7 @@ def test_a_wave_asks_each_intersection_once_and_the_row_goes_first(city, world):
     reply = world.ask("FORCE_GREEN_WAVE", row="B", column=3, reason="ambulance", requested_by="ana")
     asked = {c["interseccion"]: c for c in (world.command() for _ in range(7))}
     assert set(asked) == set(reply["data"]["affected"]) and len(asked) == 7
+    assert reply["message"] == "Green wave on row_B and col_3: 7 intersections for 30 s."
     assert asked["INT-B3"]["direction"] == "EW" and asked["INT-A3"]["direction"] == "NS"
     assert {c["action"] for c in asked.values()} == {"WAVE"} and {c["duration_override_sec"] for c in asked.values()} == {30}
     [action] = city.wait(lambda: world.primary.of_type("priority_action"), "the order is recorded")
