@@ -5,7 +5,7 @@
 image_suite=bookworm
 image_mirror=${LAB_MIRROR:-}
 # Beside the dependencies: an init, a network, and what people reach for in a shell.
-image_extra=(systemd systemd-sysv dbus iproute2 iputils-ping procps less)
+image_extra=(systemd systemd-sysv dbus iproute2 iputils-ping procps less man-db bash-completion)
 
 # What the built packages depend on, one name a line, without versions and without each other.
 image_dependencies() {
