@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RETRY_USEC     USEC_PER_MSEC
 #define TELL_WAIT_USEC USEC_PER_SEC /* a busy link is full hundreds of times a second: that is no news */
@@ -159,10 +160,20 @@ int link_sending_init(Link *link) {
     return r < 0 ? r : timer_new(link->service, on_tell_time, link, &link->tell_timer);
 }
 
+/* The held frame counts as sent, so it gets as long to leave as those in the socket. Nobody else turns any more:
+ * the service ends. */
+static void send_held(const Link *link) {
+    const struct timespec pause = {.tv_nsec = RETRY_USEC * 1000};
+    for (unsigned i = 0; i < link->linger_msec; i++) {
+        if (zsocket_send(link->socket, link->held, link->held_size) != -EAGAIN)
+            return;
+        nanosleep(&pause, NULL);
+    }
+}
+
 void link_sending_end(Link *link) {
-    if (link->is_holding && link->linger_msec > 0)
-        zsocket_send(link->socket, link->held,
-                     link->held_size); /* the last chance; it was full a moment ago */
+    if (link->is_holding && topic_set_matches(&link->topics, link->held, link->held_size))
+        send_held(link);
     timer_free(link->retry_timer);
     timer_free(link->tell_timer);
     free(link->held);

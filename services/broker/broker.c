@@ -20,6 +20,8 @@
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
+enum { LINGER_MSEC = 2000 }; /* at the end of the process: what was handed to the link may still leave it */
+
 typedef struct Broker {
     Service *service;
     Link *output;
@@ -122,7 +124,10 @@ static int start(Service *service, void **ret_state, Problem *problem) {
                                          "Events that came without an identity and got one.", "");
     name_producer(broker);
     int r = link_bind(service, ENDPOINT_BROKER, &handlers, broker, &broker->output, problem);
-    if (r < 0 || (r = open_inputs(broker, problem)) < 0 ||
+    if (r < 0)
+        return r;
+    link_set_linger(broker->output, LINGER_MSEC);
+    if ((r = open_inputs(broker, problem)) < 0 ||
         (r = timer_new(service, on_status, broker, &broker->status_timer)) < 0)
         return r;
     timer_set(broker->status_timer, service_now(service));

@@ -20,7 +20,10 @@
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
-enum { REFUSALS_TOLD_AT_ONCE = 10 };
+enum {
+    REFUSALS_TOLD_AT_ONCE = 10,
+    LINGER_MSEC = 2000, /* at the end of the process: what was handed to the link may still leave it */
+};
 #define REFUSALS_TOLD_PER_USEC (10 * USEC_PER_SEC)
 
 struct Sensor {
@@ -223,10 +226,12 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     name_producer(sensor);
     make_counters(sensor);
     int r = count_sensors(sensor, problem);
-    if (r < 0 ||
-        (r = link_bind(service, endpoints_of_kinds[sensor->kind], &handlers, sensor, &sensor->link,
-                       problem)) < 0 ||
-        (r = sensor->type->open(sensor, &sensor->source, problem)) < 0 ||
+    if (r >= 0)
+        r = link_bind(service, endpoints_of_kinds[sensor->kind], &handlers, sensor, &sensor->link, problem);
+    if (r < 0)
+        return r;
+    link_set_linger(sensor->link, LINGER_MSEC);
+    if ((r = sensor->type->open(sensor, &sensor->source, problem)) < 0 ||
         (r = relay_away_open(service, &sensor->relay_away)) < 0 ||
         (r = timer_new(service, on_status, sensor, &sensor->status_timer)) < 0)
         return r;

@@ -168,6 +168,33 @@ def test_a_slow_reader_stops_the_sensor_and_loses_nothing(tmp_path, context, mod
 
 
 @modes
+def test_what_was_forwarded_leaves_a_broker_that_is_stopped(tmp_path, context, mode):
+    with broker(tmp_path, mode) as city:
+        publisher = Publisher(context, "gps", high_water_mark=100)
+        process = city.start("broker")
+        publisher.wait_for_broker()
+        subscriber = Subscriber(context, high_water_mark=10)
+        sent = 0
+
+        def push():
+            nonlocal sent
+            try:
+                while True:
+                    publisher.send(event("gps", sent, note="x" * 1000), zmq.DONTWAIT)
+                    sent += 1
+            except zmq.Again:
+                return "wait for a reader" in process.status
+
+        city.wait(push, "the broker's link is full")
+        process.child.terminate()
+        while process.is_running() and subscriber.socket.poll(5000):  # without a pause: it waits two seconds for its reader
+            subscriber.read()
+        assert city.stop("broker") == 0
+        forwarded = city.metric("broker", "traffic_events_total", outcome="forwarded")
+        subscriber.wait(forwarded)
+
+
+@modes
 def test_a_topic_without_reader_waits_and_the_others_go_on(tmp_path, context, mode):
     with broker(tmp_path, mode) as city:
         publishers = {topic: Publisher(context, topic) for topic in INPUTS}

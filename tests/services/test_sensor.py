@@ -126,6 +126,20 @@ def test_a_slow_reader_loses_nothing(tmp_path, context):
         city.wait(lambda: process.status != full_at, "STATUS goes on")
 
 
+def test_what_was_published_leaves_a_sensor_that_is_stopped(tmp_path, context):
+    with sensor(tmp_path, {"sensor.speed": 0}) as city:
+        process = city.start("sensor", "gps")
+        subscriber = Subscriber(context, "gps", high_water_mark=10)
+        subscriber.wait(1)
+        city.wait(lambda: "waiting: the link is full" in process.status, "the link is full")
+        process.child.terminate()
+        while process.is_running() and subscriber.socket.poll(5000):  # without a pause: it waits two seconds for its reader
+            subscriber.read()
+        assert city.stop("sensor@gps") == 0
+        subscriber.wait(city.metric("sensor@gps", "traffic_events_total", outcome="sent"))
+        assert_no_gap(subscriber.events)
+
+
 def test_a_new_subscriber_finds_the_source_where_it_stopped(tmp_path, context):
     with sensor(tmp_path, {"sensor.speed": 0}) as city:
         process = city.start("sensor", "gps")
