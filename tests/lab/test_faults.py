@@ -1,5 +1,6 @@
 """Services and machines that die: what comes back, how fast, and what must not notice."""
 import socket
+import struct
 import time
 
 import pytest
@@ -101,6 +102,33 @@ def test_rebooted_machine_comes_back_by_itself(city, machine):
     wait_until(is_back, f"{machine} has booted again", 60)
     city.wait_all_active(30)
     wait_until(lambda: city.trafficctl("pc3", "status")[0] == 0, "the primary store answers", 30)
+    city.wait_city_moves()
+
+
+def pour_endless_message(machine, port, kind, most_bytes):
+    """A message whose frames never end, each within the limit; no library sends one. Returns how much went before the peer cut it."""
+    with socket.create_connection((ADDRESS[machine], port), timeout=10) as stranger:
+        stranger.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48))
+        ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
+        stranger.sendall(bytes([4, len(ready)]) + ready)
+        frame = b"\x03" + struct.pack(">Q", 60000) + b"x" * 60000
+        sent = 0
+        try:
+            while sent < most_bytes:
+                stranger.sendall(frame)
+                sent += len(frame)
+        except ConnectionError:
+            pass
+        return sent
+
+
+def test_endless_message_is_cut_before_it_takes_the_machines_memory(city):
+    before = city.main_pids()
+    assert pour_endless_message("pc2", PORT["traffic-signal"], b"PUSH", 3 << 30) < 3 << 30
+    city.wait_all_active()
+    after = city.main_pids()
+    del before["pc2", "traffic-signal"], after["pc2", "traffic-signal"]
+    assert after == before
     city.wait_city_moves()
 
 
