@@ -25,6 +25,7 @@
 #include "shell/journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ struct Relay {
     Client *clients;
     size_t n_clients;
     bool is_running;
+    JournalLimit turned_away;
     /* the one reading that was read but that the link did not take; its client may have gone */
     bool has_held;
     Client *held_client;
@@ -209,6 +211,14 @@ static int add_client(Relay *relay, int fd) {
     return 0;
 }
 
+static void turn_away(Relay *relay, const char *why) {
+    uint64_t held_back;
+    if (journal_limit_pass(&relay->turned_away, service_now(sensor_service_of(relay->sensor)), &held_back))
+        journal_note(LOG_WARNING,
+                     "relay: a client was turned away: %s (and %" PRIu64 " more since the last entry)", why,
+                     held_back);
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     (void)source;
     (void)events;
@@ -217,13 +227,13 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *use
     if (client < 0)
         return 0;
     if (relay->n_clients >= CLIENTS_MAX) {
-        journal_note(LOG_WARNING, "relay: a client was turned away: %d are connected already", CLIENTS_MAX);
+        turn_away(relay, "as many as may be are connected already");
         close(client);
         return 0;
     }
     int r = add_client(relay, client);
     if (r < 0)
-        journal_note(LOG_WARNING, "relay: a client was turned away: %s", strerror(-r));
+        turn_away(relay, strerror(-r));
     return 0;
 }
 
@@ -278,7 +288,10 @@ static int relay_open(Sensor *sensor, Source **ret, Problem *problem) {
     Relay *relay = calloc(1, sizeof *relay);
     if (!relay)
         return -ENOMEM;
-    *relay = (Relay){.source.type = &source_relay, .sensor = sensor, .listener = -1};
+    *relay = (Relay){.source.type = &source_relay,
+                     .sensor = sensor,
+                     .listener = -1,
+                     .turned_away = {.burst = 1, .per_usec = 60 * USEC_PER_SEC}};
     int r = relay_parser_new(&relay->parser);
     if (r >= 0)
         r = open_listener(relay, problem);

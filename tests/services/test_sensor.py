@@ -294,11 +294,14 @@ def test_a_recording_that_cannot_be_used_is_a_configuration_error(tmp_path, make
 # --- relay
 
 
+MOST_CLIENTS = 64
+
+
 class Client:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.connect(str(path))  # with a timeout it would fail, instead of waiting, while others are accepted
         self.socket.settimeout(20)
-        self.socket.connect(str(path))
 
     def send(self, packet):
         self.socket.send(packet if isinstance(packet, bytes) else json.dumps(packet).encode())
@@ -459,6 +462,18 @@ def test_a_client_that_does_not_read_its_answers_holds_up_nobody(tmp_path, conte
         city.wait(push, "the deaf client is stuck")
         other.send(packet(-1))
         wait_until(lambda: subscriber.read() is not None and not other.is_unanswered(), "the other client is answered")
+
+
+def test_clients_beyond_the_most_are_turned_away_and_told_once(tmp_path, context):
+    with sensor(tmp_path, RELAY) as city:
+        city.start("sensor", "gps")
+        clients = [Client(relay_path(city)) for _ in range(MOST_CLIENTS)]
+        for _ in range(100):
+            stranger = Client(relay_path(city))
+            assert stranger.socket.recv(100) == b"", "it is hung up on"
+            stranger.socket.close()
+        assert city.log("sensor@gps").count("turned away") == 1
+        assert all(client.is_unanswered() for client in clients), "they are still connected"
 
 
 def test_a_packet_above_16_kib_is_refused_and_the_next_is_taken(tmp_path, context):
