@@ -42,6 +42,16 @@ void link_refuse(Link *link, const LinkFrame *frame, Refusal refusal, const Prob
     refusals_report(&link->refusals, service_now(link->service), frame, refusal, problem);
 }
 
+int link_decode(Link *link, const LinkFrame *frame, Decoder *decoder, MessageFamily family, Message *ret) {
+    Refusal refusal;
+    Problem problem = {{0}};
+    int r = message_decode(decoder, family, frame->data, frame->size, ret, &refusal, &problem);
+    if (r != -EBADMSG)
+        return r < 0 ? r : 1;
+    link_refuse(link, frame, refusal, &problem);
+    return 0;
+}
+
 /* --- receiving --- */
 
 static int refuse_parts(Link *link, Incoming *incoming) {

@@ -173,15 +173,8 @@ static int on_reply_frame(Link *link, const LinkFrame *frame, void *userdata) {
     StoreLink *store = userdata;
     Questions *questions = store->questions;
     Message message;
-    Refusal refusal;
-    Problem problem = {{0}};
-    int r = message_decode(questions->decoder, MESSAGE_FAMILY_REPLY, frame->data, frame->size, &message,
-                           &refusal, &problem);
-    if (r == -EBADMSG) {
-        link_refuse(link, frame, refusal, &problem);
-        return 0;
-    }
-    if (r < 0)
+    int r = link_decode(link, frame, questions->decoder, MESSAGE_FAMILY_REPLY, &message);
+    if (r <= 0)
         return r;
     Pending *pending = find_pending(questions, &message.REPLY);
     if (pending) {

@@ -89,20 +89,14 @@ static void note_refused_request(SignalClient *client, const SignalReport *repor
 static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
     SignalClient *client = userdata;
     Message message;
-    Refusal refusal;
-    Problem problem = {{0}};
-    int r = message_decode(client->decoder, MESSAGE_FAMILY_REPORT, frame->data, frame->size, &message,
-                           &refusal, &problem);
-    if (r == -EBADMSG) {
-        link_refuse(link, frame, refusal, &problem);
-        return 0;
-    }
-    if (r < 0)
+    int r = link_decode(link, frame, client->decoder, MESSAGE_FAMILY_REPORT, &message);
+    if (r <= 0)
         return r;
 
     const SignalReport *report = &message.SIGNAL_REPORT;
     size_t intersection = city_find_intersection(service_city(client->service), report->intersection);
     if (intersection == CITY_NO_INDEX) {
+        Problem problem;
         problem_set(&problem, 0, "member \"interseccion\": expected an intersection of the city, got \"%s\"",
                     report->intersection);
         link_refuse(link, frame, REFUSAL_UNKNOWN_INTERSECTION, &problem);

@@ -122,15 +122,8 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     Watched *store = userdata;
     WatchStores *watch = store->watch;
     Message message;
-    Refusal refusal;
-    Problem problem = {{0}};
-    int r = message_decode(watch->decoder, MESSAGE_FAMILY_HEARTBEAT, frame->data, frame->size, &message,
-                           &refusal, &problem);
-    if (r == -EBADMSG) {
-        link_refuse(link, frame, refusal, &problem);
-        return 0;
-    }
-    if (r < 0)
+    int r = link_decode(link, frame, watch->decoder, MESSAGE_FAMILY_HEARTBEAT, &message);
+    if (r <= 0)
         return r;
     store->last = message.HEARTBEAT;
     store->is_heard = true;

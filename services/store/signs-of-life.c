@@ -55,15 +55,9 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     SignsOfLife *signs = userdata;
     char buffer[1024];
     Message message;
-    Refusal refusal;
     Problem problem = {0};
-    int r = message_decode(signs->decoder, MESSAGE_FAMILY_HEARTBEAT, frame->data, frame->size, &message,
-                           &refusal, &problem);
-    if (r == -EBADMSG) {
-        link_refuse(link, frame, refusal, &problem);
-        return 0;
-    }
-    if (r < 0)
+    int r = link_decode(link, frame, signs->decoder, MESSAGE_FAMILY_HEARTBEAT, &message);
+    if (r <= 0)
         return r;
     if (message_has(&message.HEARTBEAT, Heartbeat, safe_until))
         database_set_safe_until(signs->database, message.HEARTBEAT.safe_until);

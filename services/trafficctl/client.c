@@ -58,16 +58,9 @@ static int take_reply(Client *client, const LinkFrame *frame, const Reply *reply
 static int on_frame(Link *link, const LinkFrame *frame, void *userdata) {
     Client *client = userdata;
     Message message;
-    Refusal refusal;
-    Problem problem;
-    int r = message_decode(client->decoder, MESSAGE_FAMILY_REPLY, frame->data, frame->size, &message,
-                           &refusal, &problem);
-    if (r == -ENOMEM)
+    int r = link_decode(link, frame, client->decoder, MESSAGE_FAMILY_REPLY, &message);
+    if (r <= 0)
         return r;
-    if (r < 0) {
-        link_refuse(link, frame, refusal, &problem);
-        return 0;
-    }
     const Reply *reply = &message.REPLY;
     if (!client->answer || client->is_answered || !message_has(reply, Reply, query_id) ||
         strcmp(reply->query_id, client->query_id) != 0)
