@@ -24,13 +24,22 @@ image_dir() {
     echo "$lab_cache/base-$( (echo "$image_suite 1"; image_list) | sha256sum | cut -c 1-12)"
 }
 
+# All labs share the images: only one at a time makes one.
 image_ensure() {
-    local dir list
+    local dir
     dir=$(image_dir)
     [ ! -d "$dir" ] || return 0
+    mkdir -p "$lab_cache"
+    (
+        flock 9
+        [ -d "$dir" ] || image_make "$dir"
+    ) 9>"$lab_cache/lock"
+}
+
+image_make() {
+    local dir=$1 list
     list=$(image_list | paste -sd ,)
     step "Building the machines' base image (Debian 12 with $(image_list | wc -l) packages; kept in $lab_cache)"
-    mkdir -p "$lab_cache"
     rm -rf "$dir.new"
     # shellcheck disable=SC2016 # $1 is the hook's own: the root
     mmdebstrap --quiet --mode=root --variant=minbase --include="$list" \
