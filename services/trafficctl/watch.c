@@ -40,5 +40,7 @@ ExitStatus watch_run(Context *context, bool returns) {
     sigaction(SIGINT, &interrupt, &before);
     ExitStatus status = watch(context);
     sigaction(SIGINT, &before, NULL);
+    if (is_interrupted)
+        fputc('\n', stdout); /* behind the terminal's ^C: what follows begins at the left */
     return status;
 }
