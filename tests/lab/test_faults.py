@@ -109,8 +109,10 @@ def pour_endless_message(machine, port, kind, most_bytes):
     """A message whose frames never end, each within the limit; no library sends one. Returns how much went before the peer cut it."""
     with socket.create_connection((ADDRESS[machine], port), timeout=10) as stranger:
         stranger.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(48))
+        assert len(stranger.recv(64, socket.MSG_WAITALL)) == 64
         ready = b"\x05READY\x0bSocket-Type" + struct.pack(">I", len(kind)) + kind
         stranger.sendall(bytes([4, len(ready)]) + ready)
+        assert stranger.recv(1) == b"\x04", "it is ready too"
         frame = b"\x03" + struct.pack(">Q", 60000) + b"x" * 60000
         sent = 0
         try:
