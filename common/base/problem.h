@@ -14,5 +14,6 @@ typedef struct Problem {
  *     return problem_set(problem, -ERANGE, "%s: expected 1 to 60, got %ld", where, value); */
 int problem_set(Problem *problem, int error, const char *format, ...) printf_like(3, 4);
 
-/* For "did you mean": the known word nearest to `word` (edit distance, at most a third of its length), or NULL. */
+/* For "did you mean": the known word nearest to `word` (edit distance, at most a third of its length), or
+ * NULL. */
 const char *closest_word(const char *word, const char *const *known, size_t n_known);

@@ -54,8 +54,8 @@ static DedupAnswer life_judge(DedupLife *life, uint64_t number) {
 
 /* --- lives of one producer --- */
 
-/* A life that nobody heard of yet: 1 is the number it begins with, unless the producer itself is a stranger.
- */
+/* A life that nobody heard of yet: 1 is the number it begins with, unless the producer itself is a
+ * stranger. */
 static DedupAnswer producer_is_born_again(DedupProducer *producer, int64_t epoch, uint64_t sequence) {
     bool is_stranger = producer->n_lives == 0;
     producer->lives[1] = producer->lives[0];
@@ -85,8 +85,8 @@ static uint32_t hash_of(const char *name) {
     return hash;
 }
 
-/* The producer's place: its own, else an empty one of its bucket, else that of the one not heard for longest.
- */
+/* The producer's place: its own, else an empty one of its bucket, else that of the one not heard for
+ * longest. */
 static DedupProducer *place_of(Dedup *dedup, const char *name) {
     DedupProducer *bucket = &dedup->places[hash_of(name) % dedup->n_buckets * DEDUP_BUCKET_PRODUCERS];
     DedupProducer *oldest = bucket;

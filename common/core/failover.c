@@ -45,8 +45,8 @@ static StoreState begin_again(StoreWatch *store, const FailoverTimes *times, Mon
     return STORE_DEAD;
 }
 
-/* The whole machine. A living store that goes bad is left to its deadlines: a bad beat does not renew them.
- */
+/* The whole machine. A living store that goes bad is left to its deadlines: a bad beat does not renew
+ * them. */
 /* clang-format off */
 static const Transition transitions[STORE_STATE_COUNT][STORE_EVENT_COUNT] = {
     /*                 BEAT_GOOD      BEAT_BAD     SUSPECT_AFTER  DEAD_AFTER */

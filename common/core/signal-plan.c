@@ -99,8 +99,8 @@ static SignalCause cause_of_change(const SignalPlan *plan, bool was_started) {
                                                                          : SIGNAL_CAUSE_PLAN;
 }
 
-/* The planned length of a green that has just begun; a cross street that interrupts a hold gets its minimum.
- */
+/* The planned length of a green that has just begun; a cross street that interrupts a hold gets its
+ * minimum. */
 static uint64_t green_length_usec(const SignalPlan *plan, Mono now) {
     if (plan->interlock.state != INTERLOCK_GREEN)
         return 0;

@@ -1,6 +1,6 @@
-/* What json-place.h promises, on top of json-c. The subtle things: json-c takes a NUL byte for the end, behind
- * the value and inside a string, so both are looked for here; and a message shows what came only as far as a
- * terminal can bear it. */
+/* What json-place.h promises, on top of json-c. The subtle things: json-c takes a NUL byte for the end,
+ * behind the value and inside a string, so both are looked for here; and a message shows what came only as
+ * far as a terminal can bear it. */
 #include "settings/json-place.h"
 
 #include "base/text.h"

@@ -26,8 +26,8 @@ typedef struct Place {
     json_object *value; /* borrowed; NULL is JSON null */
 } Place;
 
-/* The text as one JSON value that the caller puts back with json_object_put(). -EINVAL names line and column.
- */
+/* The text as one JSON value that the caller puts back with json_object_put(). -EINVAL names line and
+ * column. */
 int place_parse(const PlaceFile *file, const char *text, size_t size, json_object **ret);
 
 /* Fills the problem and returns `error`: "FILE: /POINTER: ..." */
@@ -49,8 +49,8 @@ Place place_element(const Place *array, size_t index);
 /* The same for a member that must be there. */
 int place_required(const Place *object, const char *member, Place *ret);
 
-/* A text of 1 to size - 1 bytes that are neither control characters nor, unless `spaces` are allowed, spaces.
- */
+/* A text of 1 to size - 1 bytes that are neither control characters nor, unless `spaces` are allowed,
+ * spaces. */
 int place_text(const Place *place, char *ret, size_t size, bool spaces);
 int place_integer(const Place *place, int min, int max, int *ret);
 int place_number(const Place *place, double min, double max, double *ret);

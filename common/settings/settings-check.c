@@ -76,8 +76,8 @@ static int check_relation(const Checked *checked, const Relation *relation) {
         setting_format(second, checked->settings).text, setting_place(second_origin).text, relation->why);
 }
 
-/* A machine's address becomes part of tcp://ADDRESS:PORT, so it must not bring a scheme or a port of its own.
- */
+/* A machine's address becomes part of tcp://ADDRESS:PORT, so it must not bring a scheme or a port of its
+ * own. */
 static int check_address(const Checked *checked, size_t offset) {
     const Setting *setting = setting_at(offset);
     const char *address = (const char *)checked->settings + offset;

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /* The epoch of this start: `wall` in microseconds, or one more than the number kept in `state_dir`/epoch when
- * that is not smaller. It is on disk (fsync of file and directory) when this returns 0. 1: the disk is full or
- * read-only, so the number is not kept and `problem` says so; lights must come back on such a disk too. -EINVAL:
- * the file holds something else; other negative errno: it cannot be read or written. `state_dir` NULL: nothing
- * is kept and `wall` alone decides. */
+ * that is not smaller. It is on disk (fsync of file and directory) when this returns 0. 1: the disk is full
+ * or read-only, so the number is not kept and `problem` says so; lights must come back on such a disk too.
+ * -EINVAL: the file holds something else; other negative errno: it cannot be read or written. `state_dir`
+ * NULL: nothing is kept and `wall` alone decides. */
 int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem);

@@ -28,8 +28,8 @@ void journal_event(JournalEvent event, const JournalField *fields, size_t n_fiel
 /* One entry without a MESSAGE_ID. */
 void journal_note(int priority, const char *format, ...) printf_like(2, 3);
 
-/* Entries less urgent than `least` are not written: for a program whose output is read by a person (LOG_WARNING), not by an
- * operator's tools. Everything is written until this is called. */
+/* Entries less urgent than `least` are not written: for a program whose output is read by a person
+ * (LOG_WARNING), not by an operator's tools. Everything is written until this is called. */
 void journal_quieten(int least);
 
 /* Lets through `burst` entries per `per_usec`; afterwards counts, and returns how many were held back when

@@ -1,5 +1,5 @@
-/* The inside of a Link, shared by link.c (opening, receiving, closing) and link-send.c (sending and waiting).
- */
+/* The inside of a Link, shared by link.c (opening, receiving, closing) and link-send.c (sending and
+ * waiting). */
 #pragma once
 
 #include "shell/link.h"

@@ -160,8 +160,8 @@ int link_sending_init(Link *link) {
     return r < 0 ? r : timer_new(link->service, on_tell_time, link, &link->tell_timer);
 }
 
-/* The held frame counts as sent, so it gets as long to leave as those in the socket. Nobody else turns any more:
- * the service ends. */
+/* The held frame counts as sent, so it gets as long to leave as those in the socket. Nobody else turns any
+ * more: the service ends. */
 static void send_held(const Link *link) {
     const struct timespec pause = {.tv_nsec = RETRY_USEC * 1000};
     for (unsigned i = 0; i < link->linger_msec; i++) {

@@ -93,8 +93,9 @@ bool link_has_subscriber(const Link *link, const char *topic);
 const char *link_name(const Link *link);
 EndpointId link_endpoint(const Link *link);
 
-/* Decodes a frame that came over this link. 1: *ret is the message; 0: it was not what the wire allows, and is refused with
- * link_refuse(); -ENOMEM. For whoever has nothing to answer to a frame that cannot be read. */
+/* Decodes a frame that came over this link. 1: *ret is the message; 0: it was not what the wire allows,
+ * and is refused with link_refuse(); -ENOMEM. For whoever has nothing to answer to a frame that cannot be
+ * read. */
 int link_decode(Link *link, const LinkFrame *frame, Decoder *decoder, MessageFamily family, Message *ret);
 
 /* Counts a refused frame (traffic_refused_total{link,reason}) and writes a rate-limited journal entry that

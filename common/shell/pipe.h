@@ -3,9 +3,9 @@
  * pauses the pipe, the threads stop, their links fill up and the writers at the far end stop: back-pressure
  * goes all the way through.
  *
- *     main: pipe_open(); thread_link_new() for each; pthread_create()   thread: while (thread_link_receive()
- * > 0) thread_link_forward() main: thread_link_stop() for each; pthread_join(); thread_link_free();
- * link_free(pipe) */
+ *     main:    pipe_open(); for each thread: thread_link_new(), pthread_create()
+ *     thread:  while (thread_link_receive() > 0) thread_link_forward();
+ *     main:    for each thread: thread_link_stop(), pthread_join(), thread_link_free(); link_free(pipe) */
 #pragma once
 
 #include "shell/link.h"

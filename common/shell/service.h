@@ -29,8 +29,7 @@ typedef struct ServiceSpec {
 } ServiceSpec;
 
 /* Options every service has: --config FILE, --set SECTION.KEY=VALUE, --state-dir DIR, --runtime-dir DIR,
- * --check, --print-settings,
- * --print-endpoints, --version, --help. Returns the exit status: 0, 1 failed, 64 usage, 78 configuration. */
+ * --check, --print-settings, --print-endpoints, --version, --help. Returns the exit status: 0, 1 failed, 64 usage, 78 configuration. */
 int service_main(const ServiceSpec *spec, int argc, char **argv);
 
 const char *service_name(const Service *service);     /* "traffic-sensor@camera" */
@@ -39,8 +38,7 @@ const Settings *service_settings(const Service *service);
 const City *service_city(const Service *service);
 sd_event *service_event(Service *service);
 ZHub *service_hub(Service *service);
-void *
-service_zmq(Service *service); /* the process's one zmq context; for link.c and inproc pipes of threads */
+void *service_zmq(Service *service); /* the process's one zmq context, for links and pipes */
 Metrics *service_metrics(Service *service);
 Health *service_health(Service *service);
 const char *service_state_dir(const Service *service);   /* --state-dir, else STATE_DIRECTORY, else "" */
@@ -49,9 +47,9 @@ const char *service_runtime_dir(const Service *service); /* --runtime-dir, else 
 Mono service_now(const Service *service);
 Wall service_wall(const Service *service);
 
-/* The descriptor that systemd passed under this FileDescriptorName=; it is the caller's from now on. -ENOENT
- * when it passed none. A name that nobody has taken when start() returns is logged: its socket unit is wrong.
- */
+/* The descriptor that systemd passed under this FileDescriptorName=; it is the caller's from now on.
+ * -ENOENT when it passed none. A name that nobody has taken when start() returns is logged: its socket
+ * unit is wrong. */
 int service_take_fd(Service *service, const char *name);
 
 /* In which life of the process this is: greater at every start. Part of the identity of what the process
@@ -71,6 +69,6 @@ typedef struct Timer Timer;
 typedef int (*TimerFn)(Timer *timer, Mono now, void *userdata);
 int timer_new(Service *service, TimerFn fn, void *userdata, Timer **ret);
 Timer *timer_free(Timer *timer);
-void timer_set(Timer *timer,
-               Mono deadline); /* a deadline in the past fires at the next turn of the loop; never disarms */
+/* A deadline in the past fires at the next turn of the loop; mono_never() never does. */
+void timer_set(Timer *timer, Mono deadline);
 void timer_clear(Timer *timer);

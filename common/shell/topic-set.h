@@ -17,9 +17,9 @@ typedef struct TopicSet {
     size_t n;
 } TopicSet;
 
-/* Adds a prefix; adding it again changes nothing. A full set gives up its longest prefix for a shorter one, so
- * that no stranger's topics keep out those of the city, which are short. -E2BIG when it is too long, -ENOSPC
- * when the set is full of prefixes that are not longer, -ENOMEM. */
+/* Adds a prefix; adding it again changes nothing. A full set gives up its longest prefix for a shorter one,
+ * so that no stranger's topics keep out those of the city, which are short. -E2BIG when it is too long,
+ * -ENOSPC when the set is full of prefixes that are not longer, -ENOMEM. */
 int topic_set_add(TopicSet *set, const void *prefix, size_t size);
 
 void topic_set_remove(TopicSet *set, const void *prefix, size_t size);

@@ -46,8 +46,8 @@ static int ask_socket(ZSource *source) {
     int events;
     size_t size = sizeof events;
 
-    /* Asking also makes the socket handle what its I/O thread told it, which is what re-arms the descriptor.
-     */
+    /* Asking also makes the socket handle what its I/O thread told it, which is what re-arms the
+     * descriptor. */
     if (zmq_getsockopt(source->socket, ZMQ_EVENTS, &events, &size) < 0)
         return errno == EINTR ? 0 : -errno;
     source->has_input = !source->is_paused && (events & ZMQ_POLLIN);

@@ -1,6 +1,6 @@
-/* A consistent copy of the running database, made a few pages at a time. What is committed meanwhile through
- * the same connection is in the copy too. The copy is one ordinary file that opens anywhere, also read-only.
- */
+/* A consistent copy of the running database, made a few pages at a time. What is committed meanwhile
+ * through the same connection is in the copy too. The copy is one ordinary file that opens anywhere, also
+ * read-only. */
 #pragma once
 
 #include "base/macro.h"

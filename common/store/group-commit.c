@@ -2,9 +2,9 @@
  * running a record costs a copy of its bytes, and only after a failure is any of them decoded a second time.
  *
  * Two states. Committing: records are inserted as they come. In trouble: they are only kept; an attempt
- * inserts all of them again in a new transaction. Nothing of a failed transaction is ever built upon, so that
- * a failed write or fsync is answered by writing everything anew and not by trusting what a retry would find.
- */
+ * inserts all of them again in a new transaction. Nothing of a failed transaction is ever built upon, so
+ * that a failed write or fsync is answered by writing everything anew and not by trusting what a retry
+ * would find. */
 #include "store/group-commit.h"
 
 #include <errno.h>

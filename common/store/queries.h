@@ -1,20 +1,24 @@
 /* The database's part of every query, answered bit by bit so that nothing waits for it.
  *
  *     QUERY_INTERSECTION
- *         intersection, current_readings {Q, Vp, D, traffic_state, last_updated} from the newest stored events (null where there
- *         is none), semaphore_state (row or null), recent_events_count (0..10), recent_events (at most 5 rows)
+ *         intersection, current_readings {Q, Vp, D, traffic_state, last_updated} from the newest stored events
+ *         (null where there is none), semaphore_state (row or null), recent_events_count (0..10),
+ *         recent_events (at most 5 rows)
  *     QUERY_HISTORY
- *         records: congestion records of timestamp_inicio..timestamp_fin (inclusive) and interseccion, newest first, at most
- *         `limit` (and 100); more: true when older ones may follow, to be asked for with before_id = the last row's id
+ *         records: congestion records of timestamp_inicio..timestamp_fin (inclusive) and interseccion, newest
+ *         first, at most `limit` (and 100); more: true when older ones may follow, to be asked for with
+ *         before_id = the last row's id
  *     QUERY_EVENTS
  *         events: the same for sensor events, also by tipo_sensor
  *     COUNT_EVENTS
- *         counts: [{from, events, vehicles}] for each interval of interval_sec seconds (whole; counted from 1970 in UTC, so hours
- *         begin at the hour) that has events, oldest first; vehicles is the sum of vehiculos_contados of loops. A loop's count
- *         carries the time at which its interval ended, so intervals, and the range, include their end and not their beginning.
+ *         counts: [{from, events, vehicles}] for each interval of interval_sec seconds (whole; counted from
+ *         1970 in UTC, so hours begin at the hour) that has events, oldest first; vehicles is the sum of
+ *         vehiculos_contados of loops. A loop's count carries the time at which its interval ended, so
+ *         intervals, and the range, include their end and not their beginning.
  *         next: present when there are more intervals than fit; ask again with timestamp_inicio = next
  *     SYSTEM_STATUS
- *         db_summary, event_set {count, hash}, currently_congested, currently_green_wave, and what the caller adds
+ *         db_summary, event_set {count, hash}, currently_congested, currently_green_wave, and what the caller
+ *         adds
  *
  * Rows are flat objects. Ids are a store's own: a page that begins with before_id must be asked of the store
  * that gave it. Knows neither the city nor the link. */

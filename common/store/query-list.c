@@ -144,7 +144,8 @@ static void write_bucket(QueryJob *job) {
     fputc('}', job->out);
 }
 
-/* The interval of the current row: it includes its end, not its beginning. Neighbours in time mostly have the very same timestamp. */
+/* The interval of the current row: it includes its end, not its beginning. Neighbours in time mostly have the
+ * very same timestamp. */
 static uint64_t bucket_of_row(QueryJob *job) {
     const char *text = query_column_text(job, 0);
     if (strcmp(text, job->seen.text) != 0) {

@@ -1,6 +1,6 @@
-/* Writes a manual page's source to standard output. A line `@SETTINGS@` becomes the reference of all settings, from the table
- * that the services parse with; a line `@NAME@` becomes the file NAME.scdi beside the page, for what several pages say. A tool
- * of the build. */
+/* Writes a manual page's source to standard output. A line `@SETTINGS@` becomes the reference of all
+ * settings, from the table that the services parse with; a line `@NAME@` becomes the file NAME.scdi beside
+ * the page, for what several pages say. A tool of the build. */
 #include "settings/settings.h"
 
 #include <errno.h>

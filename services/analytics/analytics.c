@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { STATUS_USEC = 1000 * 1000 };
+#define STATUS_USEC (1 * USEC_PER_SEC)
 
 typedef struct Analytics {
     AnswerSources parts; /* owned here */
@@ -16,8 +16,8 @@ typedef struct Analytics {
     Timer *status_timer;
 } Analytics;
 
-/* A store's link is full: whatever makes records waits, except an operator's order, which is rare and urgent.
- */
+/* A store's link is full: whatever makes records waits, except an operator's order, which is rare and
+ * urgent. */
 static void on_flow(bool is_blocked, void *userdata) {
     Analytics *analytics = userdata;
     if (analytics->parts.ingest)

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TIME_STEP_USEC = 1000 * 1000
-}; /* how late a wave's end or a stale reading may be noticed when nothing else happens */
+/* How late a wave's end or a stale reading may be noticed when nothing else happens. */
+#define TIME_STEP_USEC (1 * USEC_PER_SEC)
 
 /* What is known of the lights beside their colours, which the intersection has. */
 typedef struct LightsReport {

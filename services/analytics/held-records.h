@@ -1,5 +1,5 @@
-/* Records that wait, in order: a ring of byte strings that grows as needed and knows how many bytes it holds.
- */
+/* Records that wait, in order: a ring of byte strings that grows as needed and knows how many bytes it
+ * holds. */
 #pragma once
 
 #include <stddef.h>

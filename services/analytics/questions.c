@@ -67,8 +67,8 @@ static int send_question(Questions *questions, size_t place, StoreRole role) {
     return r;
 }
 
-/* Half of the time that is left, unless the settings are content with less: the other store needs its half.
- */
+/* Half of the time that is left, unless the settings are content with less: the other store needs its
+ * half. */
 static Mono try_deadline(const Questions *questions, const Pending *pending, Mono now) {
     uint64_t wanted_usec = usec_from_sec(service_settings(questions->service)->query_timeout_sec);
     uint64_t left_usec = mono_between(now, pending->answer_until);

@@ -13,9 +13,8 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
-enum {
-    OWN_TIMER_LATE_USEC = 5 * 1000 * 1000
-}; /* above it the service is not at work, whatever else it does */
+/* Above it the service is not at work, whatever else it does. */
+#define OWN_TIMER_LATE_USEC (5 * USEC_PER_SEC)
 
 typedef struct Watched {
     WatchStores *watch;

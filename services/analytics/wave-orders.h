@@ -19,8 +19,8 @@ DEFINE_FREEP(WaveOrders, wave_orders_free)
 /* The signal service took this request for a wave. */
 void wave_orders_note(WaveOrders *orders, const LightRequest *request);
 
-/* A report carried this epoch of the signal service; another one than before says that it was started again.
- */
+/* A report carried this epoch of the signal service; another one than before says that it was started
+ * again. */
 void wave_orders_hear(WaveOrders *orders, int64_t epoch);
 
 /* Asks again for what a new signal service does not know, as far as it takes requests yet: to be called every

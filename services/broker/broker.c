@@ -41,8 +41,8 @@ static const EndpointId input_endpoints[SENSOR_KIND_COUNT] = {
     [SENSOR_GPS] = ENDPOINT_SENSOR_GPS,
 };
 
-/* An InputForwardFn. A number counts only when its event has gone, so a repeated attempt gets the same one.
- */
+/* An InputForwardFn. A number counts only when its event has gone, so a repeated attempt gets the same
+ * one. */
 static int forward(const void *frame, size_t size, bool needs_identity, Problem *problem, void *userdata) {
     Broker *broker = userdata;
     if (needs_identity) {

@@ -56,8 +56,8 @@ int recording_parser_new(RecordingParser **ret);
 RecordingParser *recording_parser_free(RecordingParser *parser);
 DEFINE_FREEP(RecordingParser, recording_parser_free)
 
-/* One line without its line feed. 0, or -EBADMSG with what was expected and what came in `problem`; -ENOMEM.
- */
+/* One line without its line feed. 0, or -EBADMSG with what was expected and what came in `problem`;
+ * -ENOMEM. */
 int recording_parse_header(RecordingParser *parser, const char *line, size_t size, RecordingHeader *ret,
                            Problem *problem);
 int recording_parse_event(RecordingParser *parser, const char *line, size_t size, RecordedEvent *ret,

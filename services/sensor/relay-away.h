@@ -1,5 +1,5 @@
-/* The relay socket of a sensor whose readings come from elsewhere: systemd listens on it whatever the source is, so whoever
- * connects gets an answer instead of waiting for ever. */
+/* The relay socket of a sensor whose readings come from elsewhere: systemd listens on it whatever the source
+ * is, so whoever connects gets an answer instead of waiting for ever. */
 #pragma once
 
 #include "base/macro.h"

@@ -110,8 +110,8 @@ static bool send_answer(Client *client) {
     return true;
 }
 
-/* Publishes a reading and answers its client. -EAGAIN: it is held; another negative errno ends the process.
- */
+/* Publishes a reading and answers its client. -EAGAIN: it is held; another negative errno ends the
+ * process. */
 static int publish(Relay *relay, Client *client, RelayPacket *packet, RelayAnswer *answer) {
     Problem problem;
     int r = sensor_publish(relay->sensor, &packet->event, &problem);

@@ -117,8 +117,8 @@ static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
     Message message = {.tag = MESSAGE_SIGNAL_REPORT};
     SignalReport *report = &message.SIGNAL_REPORT;
     bool is_known = outcome->intersection != CITY_NO_INDEX;
-    Lights unknown = {
-        {COLOUR_RED, COLOUR_RED}}; /* the wire wants colours for lights that do not exist, too */
+    /* The wire wants colours for lights that do not exist, too. */
+    const Lights unknown = {{COLOUR_RED, COLOUR_RED}};
 
     put_lights(report, outcome->kind, outcome->named,
                is_known ? lights_view(reports->lights, outcome->intersection).lights : unknown);

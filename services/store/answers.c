@@ -1,5 +1,6 @@
-/* The query link: which command is answered by whom, and the askers whose answers take more than one turn. Knows no SQL and no
- * grammar of replies. The subtle thing: a question that is finished in its first turn, as nearly all are, never queues. */
+/* The query link: which command is answered by whom, and the askers whose answers take more than one turn.
+ * Knows no SQL and no grammar of replies. The subtle thing: a question that is finished in its first turn, as
+ * nearly all are, never queues. */
 #include "answers.h"
 
 #include "copies.h"

@@ -1,15 +1,18 @@
 /* The query link of a store: questions in, replies out, none of them making the records wait.
  *
- * The commands of the Queries table that a database can answer, and QUERY_EVENTS and COUNT_EVENTS, are common/store/queries.h. Besides:
+ * The commands of the Queries table that a database can answer, and QUERY_EVENTS and COUNT_EVENTS, are
+ * common/store/queries.h. Besides:
  *
  *     HEALTH_CHECK   message "PONG" while the store can commit, else ERROR and why
- *     SYSTEM_STATUS  also total_intersections, pc3_alive (true from the primary; the replica cannot see PC3 and says false), and
- *                    store {role, epoch, can_commit, trouble, rows_waiting, commit_age_us, disk_free_bytes, file_bytes,
- *                    backup (null or {file, pages_total, pages_left})}
- *     BACKUP         a consistent copy of the database as STATE_DIR/backup/NAME on the store's own machine, NAME being the request's `file` (letters,
- *                    digits, dot, dash, underscore; default traffic-ROLE-YYYYMMDDTHHMMSSZ.db). The reply comes when the copy is on the disk, which
- *                    takes about a second for 250 MB: data {path, file, bytes}. One at a time; nothing is overwritten, and whoever asked
- *                    fetches and removes the file.
+ *     SYSTEM_STATUS  also total_intersections, pc3_alive (true from the primary; the replica cannot see PC3
+ *                    and says false), and store {role, epoch, can_commit, trouble, rows_waiting,
+ *                    commit_age_us, disk_free_bytes, file_bytes, backup (null or {file, pages_total,
+ *                    pages_left})}
+ *     BACKUP         a consistent copy of the database as STATE_DIR/backup/NAME on the store's own machine,
+ *                    NAME being the request's `file` (letters, digits, dot, dash, underscore; default
+ *                    traffic-ROLE-YYYYMMDDTHHMMSSZ.db). The reply comes when the copy is on the disk, which
+ *                    takes about a second for 250 MB: data {path, file, bytes}. One at a time; nothing is
+ *                    overwritten, and whoever asked fetches and removes the file.
  *     FORCE_...      ERROR: analytics does that
  *
  * Every reply names the store (answered_by, message) and carries query_id back. */

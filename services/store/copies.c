@@ -1,5 +1,5 @@
-/* Backups in turns. While the store cannot commit a copy waits with it; before each turn what waits is committed, because SQLite copies
- * only between transactions. */
+/* Backups in turns. While the store cannot commit a copy waits with it; before each turn what waits is
+ * committed, because SQLite copies only between transactions. */
 #include "copies.h"
 
 #include "store/backup.h"

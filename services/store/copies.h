@@ -1,4 +1,5 @@
-/* Backups that were asked for over the query link: one at a time, made in turns, answered when they are on the disk. */
+/* Backups that were asked for over the query link: one at a time, made in turns, answered when they are on
+ * the disk. */
 #pragma once
 
 #include "base/macro.h"

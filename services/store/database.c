@@ -1,6 +1,7 @@
-/* When to commit, what to say when that fails, and when to open the file again. Knows nothing of links: stopping the flow of records is
- * the handler's. The subtle thing: after an input/output error both connections are closed and the kept records are written anew through
- * fresh ones, because what a connection believes about a file after a failed write or fsync is not to be trusted. */
+/* When to commit, what to say when that fails, and when to open the file again. Knows nothing of links:
+ * stopping the flow of records is the handler's. The subtle thing: after an input/output error both
+ * connections are closed and the kept records are written anew through fresh ones, because what a connection
+ * believes about a file after a failed write or fsync is not to be trusted. */
 #include "database.h"
 
 #include "disk-watch.h"
@@ -145,8 +146,8 @@ static void count(Database *database) {
 
 /* --- committing --- */
 
-/* Both edges, and what the kind of trouble asks for. Damage ends the process: the start moves the file aside.
- */
+/* Both edges, and what the kind of trouble asks for. Damage ends the process: the start moves the file
+ * aside. */
 static int follow_trouble(Database *database, const Problem *why) {
     int error = group_commit_error(database->group);
     if (error == -EUCLEAN) {

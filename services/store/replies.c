@@ -1,4 +1,5 @@
-/* Replies as the wire wants them, from an outcome. A peer that asked is answered in every case: a v0 monitor waits for ever otherwise. */
+/* Replies as the wire wants them, from an outcome. A peer that asked is answered in every case: a v0 monitor
+ * waits for ever otherwise. */
 #include "replies.h"
 
 #include "wire/endpoints.h"
@@ -23,7 +24,8 @@ typedef struct Outcome {
     JsonText data; /* text NULL: null */
 } Outcome;
 
-/* Instead of a reply that cannot be written, for example because it is too large: silence would lock a peer that waits. */
+/* Instead of a reply that cannot be written, for example because it is too large: silence would lock a peer
+ * that waits. */
 static int encode_failure(Replies *replies, const Reply *reply) {
     Message message = {.tag = MESSAGE_REPLY};
     Reply *failure = &message.REPLY;

@@ -16,8 +16,8 @@ Replies *replies_free(Replies *replies);
 DEFINE_FREEP(Replies, replies_free)
 void replies_set_link(Replies *replies, Link *link);
 
-/* OK with `data` (text NULL: null). `message` NULL: which store answered. `query` gives command and query_id back. A peer that has left
- * gets nothing and that is no error. */
+/* OK with `data` (text NULL: null). `message` NULL: which store answered. `query` gives command and query_id
+ * back. A peer that has left gets nothing and that is no error. */
 void reply_ok(Replies *replies, const LinkRoute *route, const Query *query, const char *message,
               JsonText data);
 

@@ -1,5 +1,6 @@
-/* What others believe this store's life by: the heartbeat with analytics, and the PING of older peers on the primary. Both are answered by
- * the loop that commits, so a stuck database stops them; both say when it cannot commit. */
+/* What others believe this store's life by: the heartbeat with analytics, and the PING of older peers on the
+ * primary. Both are answered by the loop that commits, so a stuck database stops them; both say when it
+ * cannot commit. */
 #pragma once
 
 #include "base/macro.h"

@@ -71,7 +71,8 @@ static int on_record(Link *link, const LinkFrame *frame, void *userdata) {
     return r;
 }
 
-/* Unread records wait in the link and then at their sender, so that a store in trouble loses none and keeps few. */
+/* Unread records wait in the link and then at their sender, so that a store in trouble loses none and keeps
+ * few. */
 static void on_flow(bool can_commit, void *userdata) {
     Store *store = userdata;
     if (store->records)

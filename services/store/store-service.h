@@ -1,5 +1,5 @@
-/* traffic-store: keeps the city's records in one SQLite file and answers questions about them. Wiring only.
- */
+/* traffic-store: keeps the city's records in one SQLite file and answers questions about them. Wiring
+ * only. */
 #pragma once
 
 #include "shell/service.h"

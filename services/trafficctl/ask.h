@@ -15,14 +15,15 @@ void query_begin(Query *query, const char *command);
         }                                                                                                    \
     } while (0)
 
-/* Sets the range; either may be NULL. 0, or -EINVAL with the accepted forms of a time in the context's problem. */
+/* Sets the range; either may be NULL. 0, or -EINVAL with the accepted forms of a time in the context's
+ * problem. */
 int query_range(Context *context, Query *query, const char *from, const char *to);
 
 /* The i-th word after the verb, or NULL. */
 const char *argument(const Context *context, size_t i);
 
-/* Asks and says what a person should know beside the data; an answer that is an error is printed as it came when JSON is
- * wanted. With EXIT_OK and EXIT_DEGRADED there is data to show. To be cleared by the caller. */
+/* Asks and says what a person should know beside the data; an answer that is an error is printed as it came
+ * when JSON is wanted. With EXIT_OK and EXIT_DEGRADED there is data to show. To be cleared by the caller. */
 ExitStatus ask(Context *context, const Query *query, Answer *ret);
 bool has_data(ExitStatus status, const Answer *answer);
 

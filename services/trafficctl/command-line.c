@@ -1,5 +1,5 @@
-/* argp takes the words apart; here is what it has no notion of: a word such as -2h is an instant (so long ago),
- * not options, and words keep their order. */
+/* argp takes the words apart; here is what it has no notion of: a word such as -2h is an instant (so long
+ * ago), not options, and words keep their order. */
 #include "command-line.h"
 
 #include <argp.h>

@@ -1,5 +1,5 @@
-/* history, events, counts: lists that come page by page. A store gives only so much in one reply and says whether there is more; the
- * pages are put together here, so that --json and --csv are one document too. */
+/* history, events, counts: lists that come page by page. A store gives only so much in one reply and says
+ * whether there is more; the pages are put together here, so that --json and --csv are one document too. */
 #include "ask.h"
 
 #include "wire/event.h"

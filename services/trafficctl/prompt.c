@@ -49,8 +49,8 @@ static void completion_offer(Completion *completion, const char *candidate) {
         completion->common[common_length(completion->common, candidate)] = '\0';
 }
 
-/* Completes the first word to a verb, later ones to an intersection: as far as all candidates agree, and with a
- * space behind the only one. */
+/* Completes the first word to a verb, later ones to an intersection: as far as all candidates agree, and with
+ * a space behind the only one. */
 static unsigned char on_complete(EditLine *edit, int key) {
     (void)key;
     Prompt *prompt;

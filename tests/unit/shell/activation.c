@@ -1,5 +1,5 @@
-/* Descriptors from systemd: taken by name and port, used once, visible when nobody took them. The test plays systemd for itself:
- * it puts listening sockets at descriptor 3 and up and says so in the environment. */
+/* Descriptors from systemd: taken by name and port, used once, visible when nobody took them. The test plays
+ * systemd for itself: it puts listening sockets at descriptor 3 and up and says so in the environment. */
 #include "harness.h"
 
 #include "shell/activation.h"

@@ -11,7 +11,8 @@
 
 enum { DEADLINE_SEC = 20, PEERS_MAX = 16 };
 
-/* Open foreign sockets: when a test fails half-way they must be closed, or ending the service waits for them for ever. */
+/* Open foreign sockets: when a test fails half-way they must be closed, or ending the service waits for them
+ * for ever. */
 static void *peers[PEERS_MAX];
 
 Service *make_service(const char *name, const char *instance) {

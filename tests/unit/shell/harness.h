@@ -1,5 +1,5 @@
-/* What the tests of links share: a Service on loopback without a command line, waiting for a condition with a deadline, foreign
- * peers made of plain ZeroMQ sockets, and the value of a counter. */
+/* What the tests of links share: a Service on loopback without a command line, waiting for a condition with a
+ * deadline, foreign peers made of plain ZeroMQ sockets, and the value of a counter. */
 #pragma once
 
 #include "shell/link.h"
@@ -26,7 +26,8 @@ void run_for(Service *service, uint64_t usec);
 /* The value of a counter, 0 when there is none yet. `labels` without the service's. */
 double counter(Service *service, const char *name, const char *labels);
 
-/* A foreign socket that gives up after 20 s; connected to the endpoint's port, or to none with ENDPOINT_COUNT. */
+/* A foreign socket that gives up after 20 s; connected to the endpoint's port, or to none with
+ * ENDPOINT_COUNT. */
 void *foreign_peer(Service *service, int type, EndpointId id);
 void foreign_close(void *socket);
 

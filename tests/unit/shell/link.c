@@ -1,5 +1,5 @@
-/* Links over real TCP, against themselves and against foreign ZeroMQ sockets. Runs in a network namespace of its own, for ports
- * are fixed. */
+/* Links over real TCP, against themselves and against foreign ZeroMQ sockets. Runs in a network namespace of
+ * its own, for ports are fixed. */
 #include "harness.h"
 
 #include <errno.h>

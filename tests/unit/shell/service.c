@@ -1,5 +1,5 @@
-/* A whole daemon made of a small ServiceSpec, started as a process of its own and seen as systemd sees it: exit status, notifications,
- * watchdog, what it prints. */
+/* A whole daemon made of a small ServiceSpec, started as a process of its own and seen as systemd sees it:
+ * exit status, notifications, watchdog, what it prints. */
 #include "base/macro.h"
 #include "shell/link.h"
 

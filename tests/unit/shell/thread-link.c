@@ -1,5 +1,5 @@
-/* Links read by threads: every frame reaches the loop, back-pressure goes all the way through, and a thread can be ended whatever
- * it waits for. */
+/* Links read by threads: every frame reaches the loop, back-pressure goes all the way through, and a thread
+ * can be ended whatever it waits for. */
 #include "harness.h"
 
 #include "shell/pipe.h"

@@ -1,4 +1,5 @@
-/* What the store's tests share: a directory of their own, records made from the JSON that peers send, and a fixed time. */
+/* What the store's tests share: a directory of their own, records made from the JSON that peers send, and a
+ * fixed time. */
 #pragma once
 
 #include <setjmp.h>
@@ -38,7 +39,8 @@ typedef struct TestRecord {
 TestRecord test_record(TestFile *file, const char *type, const char *data, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A loop's event of INT-A1 with an identity: sequence numbers begin at 1, one event a second from noon on, (n % 30) vehicles. */
+/* A loop's event of INT-A1 with an identity: sequence numbers begin at 1, one event a second from noon on, (n
+ * % 30) vehicles. */
 TestRecord test_event(TestFile *file, int n);
 
 sqlite3 *test_open(const TestFile *file);

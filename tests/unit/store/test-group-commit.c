@@ -1,4 +1,5 @@
-/* Group commit under good conditions and under each fault: nothing that was taken may be missing afterwards, nothing twice. */
+/* Group commit under good conditions and under each fault: nothing that was taken may be missing afterwards,
+ * nothing twice. */
 #include "store-testing.h"
 
 #include "store/group-commit.h"

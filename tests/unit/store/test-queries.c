@@ -1,4 +1,5 @@
-/* Every question of the Queries table that a database answers: what it says, how it refuses, and that it scans no table. */
+/* Every question of the Queries table that a database answers: what it says, how it refuses, and that it
+ * scans no table. */
 #include "store-testing.h"
 
 #include "store/queries.h"

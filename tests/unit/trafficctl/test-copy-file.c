@@ -1,5 +1,5 @@
-/* A backup's way to where the operator wants it. /dev/shm is a file system of another kind than that of /tmp, or should
- * it be the same one, a copy within it. */
+/* A backup's way to where the operator wants it. /dev/shm is a file system of another kind than that of /tmp,
+ * or should it be the same one, a copy within it. */
 #include "copy-file.h"
 
 #include <errno.h>
