@@ -165,7 +165,10 @@ int link_sending_init(Link *link) {
 static void send_held(const Link *link) {
     const struct timespec pause = {.tv_nsec = RETRY_USEC * 1000};
     for (unsigned i = 0; i < link->linger_msec; i++) {
-        if (zsocket_send(link->socket, link->held, link->held_size) != -EAGAIN)
+        int r = zsocket_send(link->socket, link->held, link->held_size);
+        if (r == 0)
+            metric_add(link->frames_out, 1);
+        if (r != -EAGAIN)
             return;
         nanosleep(&pause, NULL);
     }

@@ -136,7 +136,9 @@ def test_what_was_published_leaves_a_sensor_that_is_stopped(tmp_path, context):
         while process.is_running() and subscriber.socket.poll(5000):  # without a pause: it waits two seconds for its reader
             subscriber.read()
         assert city.stop("sensor@gps") == 0
-        subscriber.wait(city.metric("sensor@gps", "traffic_events_total", outcome="sent"))
+        sent = city.metric("sensor@gps", "traffic_events_total", outcome="sent")
+        assert city.metric("sensor@gps", "traffic_link_frames_total", direction="out") == sent
+        subscriber.wait(sent)
         assert_no_gap(subscriber.events)
 
 
