@@ -23,8 +23,11 @@ static void begin_candidate(AgreementSide *side, Mono now) {
 
 void agreement_hear(Agreement *agreement, StoreRole role, const StoreMark *mark, Mono now) {
     AgreementSide *side = &agreement->sides[role], *other = other_side(agreement, role);
-    if (side->mark.epoch != 0 && mark->epoch != side->mark.epoch)
+    if (side->mark.epoch != 0 && mark->epoch != side->mark.epoch) {
         agreement_end(agreement);
+        if (mark->n_records < side->mark.n_records)
+            other->safe_until = 0; /* it came back with less, perhaps with an empty file */
+    }
     side->mark = *mark;
     side->is_heard = true;
     if (!agreement->is_proven) {

@@ -4,7 +4,8 @@
  * Agreement is proven once, by marks that are equal while neither store has anything waiting; from then on
  * both are sent the same records, so what one of them had committed SETTLE_USEC ago the other has as well,
  * once it has nothing waiting. Whatever may have made them differ (a store died or lives anew, a record was
- * skipped) ends the agreement until equal marks prove it anew. What was safe stays safe.
+ * skipped) ends the agreement until equal marks prove it anew. What was safe stays safe, unless a store comes back
+ * with fewer records than it had: then the other one's are the only copy.
  *
  * Knows neither stores nor records: marks are numbers. */
 #pragma once

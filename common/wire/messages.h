@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* JSON text of a nested object or array. In a decoded message it is borrowed from the decoder until its next
  * use; in a message to encode it is the caller's, and must be valid JSON. */
@@ -73,6 +74,15 @@ typedef enum MessageFamily {
 
 #define message_has(message, Type, member)  (((message)->present >> Type##_has_##member) & 1U)
 #define message_mark(message, Type, member) ((void)((message)->present |= UINT32_C(1) << Type##_has_##member))
+
+/* Sets a member and marks it. */
+#define message_set(message, Type, member, ...)                                                              \
+    ((void)((message)->member = __VA_ARGS__), message_mark(message, Type, member))
+
+/* The same for TEXT and TOKEN; what is too long is cut. */
+#define message_set_text(message, Type, member, text)                                                        \
+    ((void)snprintf((message)->member, sizeof(message)->member, "%s", text),                                 \
+     message_mark(message, Type, member))
 
 #define MESSAGE_BEGIN(TAG, Type, FAMILY, wire_name) MESSAGE_##TAG,
 #define TEXT(...)

@@ -81,20 +81,13 @@ static void put_congestion_record(Decisions *decisions, size_t i, Decision decis
     CongestionRecord *record = &message.CONGESTION_RECORD;
     ReadingsText json = readings_json(readings);
 
-    (void)snprintf(record->intersection, sizeof record->intersection, "%s", place_of(decisions, i)->id);
-    message_mark(record, CongestionRecord, intersection);
-    record->traffic_state = decisions->intersections[i].state;
-    message_mark(record, CongestionRecord, traffic_state);
-    record->decision = decision;
-    message_mark(record, CongestionRecord, decision);
-    (void)snprintf(record->details, sizeof record->details, "%s", details);
-    message_mark(record, CongestionRecord, details);
-    record->sensor_data = (JsonText){json.text, strlen(json.text)};
-    message_mark(record, CongestionRecord, sensor_data);
-    record->timestamp = service_wall(decisions->service);
-    message_mark(record, CongestionRecord, timestamp);
-    record->captured_usec = (int64_t)record->timestamp.usec;
-    message_mark(record, CongestionRecord, captured_usec);
+    message_set_text(record, CongestionRecord, intersection, place_of(decisions, i)->id);
+    message_set(record, CongestionRecord, traffic_state, decisions->intersections[i].state);
+    message_set(record, CongestionRecord, decision, decision);
+    message_set_text(record, CongestionRecord, details, details);
+    message_set(record, CongestionRecord, sensor_data, (JsonText){json.text, strlen(json.text)});
+    message_set(record, CongestionRecord, timestamp, service_wall(decisions->service));
+    message_set(record, CongestionRecord, captured_usec, (int64_t)record->timestamp.usec);
     metric_add(decisions->decided[decision], 1);
     (void)delivery_put(decisions->delivery, &message); /* what it cannot write, it logs */
 }

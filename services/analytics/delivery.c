@@ -6,13 +6,13 @@
 #include "held-records.h"
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/producer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LINGER_MSEC = 2000 }; /* at the end of the process: what was handed to a link may still leave it */
 
@@ -36,7 +36,7 @@ struct Delivery {
     void *userdata;
     Outlet outlets[STORE_ROLE_COUNT];
     bool is_blocked;
-    char producer[64];
+    ProducerName producer;
     int64_t next_sequence;
     Metric *refused, *stalls;
     char frame[FRAME_MAX_BYTES + 1];
@@ -49,12 +49,9 @@ struct Delivery {
         if (message_has(&record->TAG, Type, producer) && message_has(&record->TAG, Type, epoch) &&           \
             message_has(&record->TAG, Type, sequence))                                                       \
             return;                                                                                          \
-        (void)snprintf(record->TAG.producer, sizeof record->TAG.producer, "%s", delivery->producer);         \
-        record->TAG.epoch = service_epoch(delivery->service);                                                \
-        record->TAG.sequence = delivery->next_sequence++;                                                    \
-        message_mark(&record->TAG, Type, producer);                                                          \
-        message_mark(&record->TAG, Type, epoch);                                                             \
-        message_mark(&record->TAG, Type, sequence);                                                          \
+        message_set_text(&record->TAG, Type, producer, delivery->producer.text);                             \
+        message_set(&record->TAG, Type, epoch, service_epoch(delivery->service));                            \
+        message_set(&record->TAG, Type, sequence, delivery->next_sequence++);                                \
         return;
 
 /* A part of an identity is none: it would tell two records apart only by chance. */
@@ -173,15 +170,6 @@ static void outlet_close(Outlet *outlet) {
 
 /* --- the module --- */
 
-static int make_producer(Delivery *delivery) {
-    char host[48] = "localhost";
-    if (gethostname(host, sizeof host) < 0)
-        return -errno;
-    host[sizeof host - 1] = '\0';
-    (void)snprintf(delivery->producer, sizeof delivery->producer, "analytics@%s", host);
-    return 0;
-}
-
 int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userdata, Delivery **ret,
                  Problem *problem) {
     scoped(delivery_freep) Delivery *delivery = calloc(1, sizeof *delivery);
@@ -196,7 +184,8 @@ int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userd
     delivery->stalls =
         metrics_counter(service_metrics(service), "traffic_delivery_stalls_total",
                         "Times that reading stopped because a living store's link was full.", "");
-    int r = make_producer(delivery);
+    delivery->producer = producer_name("analytics");
+    int r = 0;
     for (int role = 0; r >= 0 && role < STORE_ROLE_COUNT; role++)
         r = outlet_open(delivery, (StoreRole)role, problem);
     if (r < 0)

@@ -143,16 +143,11 @@ static void put_event_record(Ingest *ingest, SensorKind kind, const Message *eve
     SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
     EventIdentity identity;
 
-    (void)snprintf(record->sensor_id, sizeof record->sensor_id, "%s", event_sensor_id(event));
-    message_mark(record, SensorEventRecord, sensor_id);
-    (void)snprintf(record->sensor_type, sizeof record->sensor_type, "%s", event_sensor_type(kind));
-    message_mark(record, SensorEventRecord, sensor_type);
-    (void)snprintf(record->intersection, sizeof record->intersection, "%s", event_intersection(event));
-    message_mark(record, SensorEventRecord, intersection);
-    record->timestamp = timestamp;
-    message_mark(record, SensorEventRecord, timestamp);
-    record->event_data = event_json(frame);
-    message_mark(record, SensorEventRecord, event_data);
+    message_set_text(record, SensorEventRecord, sensor_id, event_sensor_id(event));
+    message_set_text(record, SensorEventRecord, sensor_type, event_sensor_type(kind));
+    message_set_text(record, SensorEventRecord, intersection, event_intersection(event));
+    message_set(record, SensorEventRecord, timestamp, timestamp);
+    message_set(record, SensorEventRecord, event_data, event_json(frame));
     if (copy_captured(event, record))
         message_mark(record, SensorEventRecord, captured_usec);
     if (event_identity(event, &identity)) {

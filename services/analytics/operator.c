@@ -41,22 +41,16 @@ static void put_priority_record(const AnswerSources *sources, const Query *query
     size_t size;
     const char *ids = json_object_to_json_string_length(affected, JSON_C_TO_STRING_PLAIN, &size);
 
-    (void)snprintf(record->action_type, sizeof record->action_type, "%s", action);
-    message_mark(record, PriorityRecord, action_type);
-    (void)snprintf(record->target, sizeof record->target, "%s", target);
-    message_mark(record, PriorityRecord, target);
-    (void)snprintf(record->reason, sizeof record->reason, "%s", reason_of(query));
-    message_mark(record, PriorityRecord, reason);
+    message_set_text(record, PriorityRecord, action_type, action);
+    message_set_text(record, PriorityRecord, target, target);
+    message_set_text(record, PriorityRecord, reason, reason_of(query));
     if (message_has(query, Query, requested_by)) {
         memcpy(record->requested_by, query->requested_by, sizeof record->requested_by);
         message_mark(record, PriorityRecord, requested_by);
     }
-    record->affected_intersections = (JsonText){ids, size};
-    message_mark(record, PriorityRecord, affected_intersections);
-    record->timestamp = service_wall(sources->service);
-    message_mark(record, PriorityRecord, timestamp);
-    record->captured_usec = (int64_t)record->timestamp.usec;
-    message_mark(record, PriorityRecord, captured_usec);
+    message_set(record, PriorityRecord, affected_intersections, (JsonText){ids, size});
+    message_set(record, PriorityRecord, timestamp, service_wall(sources->service));
+    message_set(record, PriorityRecord, captured_usec, (int64_t)record->timestamp.usec);
     (void)delivery_put(sources->delivery, &message); /* what it cannot write, it logs */
 
     JournalField fields[2];

@@ -31,17 +31,14 @@ static const char *const store_names[STORE_ROLE_COUNT] = {
 static void answer(Queries *queries, const Question *question, Message *message, const JsonText *data) {
     Reply *reply = &message->REPLY;
     Problem problem = {{0}};
-    (void)snprintf(reply->command, sizeof reply->command, "%s", question->query.command);
-    message_mark(reply, Reply, command);
-    reply->timestamp = service_wall(queries->sources.service);
-    message_mark(reply, Reply, timestamp);
+    message_set_text(reply, Reply, command, question->query.command);
+    message_set(reply, Reply, timestamp, service_wall(queries->sources.service));
     if (message_has(&question->query, Query, query_id)) {
         memcpy(reply->query_id, question->query.query_id, sizeof reply->query_id);
         message_mark(reply, Reply, query_id);
     }
     if (data) {
-        reply->data = *data;
-        message_mark(reply, Reply, data);
+        message_set(reply, Reply, data, *data);
     }
     int size = message_encode(message, queries->frame, REPLY_MAX_BYTES + 1, &problem);
     if (size < 0 && data) { /* too large to be sent: say so instead of saying nothing */
@@ -89,8 +86,7 @@ static void head_from_store(Reply *head, const Reply *from_store, StoreRole stor
     } else {
         reply_ok(head, "Answered by %s.", store_names[store]);
     }
-    head->answered_by = (int)store;
-    message_mark(head, Reply, answered_by);
+    message_set(head, Reply, answered_by, (int)store);
 }
 
 typedef enum CommandKind { FROM_STORE, STATUS, INTERSECTION, ORDER, PONG } CommandKind;

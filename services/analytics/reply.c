@@ -8,8 +8,7 @@
 #include <string.h>
 
 printf_like(3, 0) static void say(Reply *reply, ReplyStatus status, const char *format, va_list arguments) {
-    reply->status = status;
-    message_mark(reply, Reply, status);
+    message_set(reply, Reply, status, status);
     (void)vsnprintf(reply->message, sizeof reply->message, format, arguments);
     /* What did not fit may have been cut in the middle of a character. */
     reply->message[utf8_valid_size(reply->message, strlen(reply->message))] = '\0';
@@ -28,6 +27,5 @@ void reply_error(Reply *reply, ReplyCause cause, const char *format, ...) {
     va_start(arguments, format);
     say(reply, REPLY_ERROR, format, arguments);
     va_end(arguments);
-    reply->cause = cause;
-    message_mark(reply, Reply, cause);
+    message_set(reply, Reply, cause, cause);
 }

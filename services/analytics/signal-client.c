@@ -28,24 +28,17 @@ static void make_command(SignalClient *client, const LightRequest *request, Sign
     const CityIntersection *place = &service_city(client->service)->intersections[request->intersection];
     Wall wall = service_wall(client->service);
 
-    (void)snprintf(command->intersection, sizeof command->intersection, "%s", place->id);
-    message_mark(command, SignalCommand, intersection);
-    command->new_state = request->direction == DIRECTION_NS ? COLOUR_GREEN : COLOUR_RED;
-    message_mark(command, SignalCommand, new_state);
+    message_set_text(command, SignalCommand, intersection, place->id);
+    message_set(command, SignalCommand, new_state,
+                request->direction == DIRECTION_NS ? COLOUR_GREEN : COLOUR_RED);
     if (!request->for_any) {
-        command->direction = request->direction;
-        message_mark(command, SignalCommand, direction);
+        message_set(command, SignalCommand, direction, request->direction);
     }
-    command->action = request->action;
-    message_mark(command, SignalCommand, action);
-    (void)snprintf(command->reason, sizeof command->reason, "%s", request->reason);
-    message_mark(command, SignalCommand, reason);
-    command->duration_sec = request->duration_sec;
-    message_mark(command, SignalCommand, duration_sec);
-    command->created_at_sec = (double)wall.usec / (double)USEC_PER_SEC;
-    message_mark(command, SignalCommand, created_at_sec);
-    (void)snprintf(command->timestamp, sizeof command->timestamp, "%s", timestamp_format(wall).text);
-    message_mark(command, SignalCommand, timestamp);
+    message_set(command, SignalCommand, action, request->action);
+    message_set_text(command, SignalCommand, reason, request->reason);
+    message_set(command, SignalCommand, duration_sec, request->duration_sec);
+    message_set(command, SignalCommand, created_at_sec, (double)wall.usec / (double)USEC_PER_SEC);
+    message_set_text(command, SignalCommand, timestamp, timestamp_format(wall).text);
     (void)snprintf(command->command_id, sizeof command->command_id, "analytics-%" PRId64 "-%" PRIu64,
                    service_epoch(client->service), ++client->n_requests);
     message_mark(command, SignalCommand, command_id);

@@ -141,15 +141,11 @@ static void send_beat(WatchStores *watch, const Watched *store) {
     Heartbeat *beat = &message.HEARTBEAT;
     (void)snprintf(beat->role, sizeof beat->role, "analytics");
     message_mark(beat, Heartbeat, role);
-    (void)snprintf(beat->boot_id, sizeof beat->boot_id, "%s", watch->boot_id);
-    message_mark(beat, Heartbeat, boot_id);
-    beat->epoch = service_epoch(watch->service);
-    message_mark(beat, Heartbeat, epoch);
-    beat->sequence = watch->n_beats;
-    message_mark(beat, Heartbeat, sequence);
+    message_set_text(beat, Heartbeat, boot_id, watch->boot_id);
+    message_set(beat, Heartbeat, epoch, service_epoch(watch->service));
+    message_set(beat, Heartbeat, sequence, watch->n_beats);
     beat->safe_until = (int64_t)agreement_safe_until(&watch->agreement, store->role);
-    if (beat->safe_until > 0)
-        message_mark(beat, Heartbeat, safe_until);
+    message_mark(beat, Heartbeat, safe_until);
     int size = message_encode(&message, frame, sizeof frame, NULL);
     if (size > 0)
         (void)link_send(store->link, frame,

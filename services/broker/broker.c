@@ -11,12 +11,12 @@
 
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/producer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
@@ -28,7 +28,7 @@ typedef struct Broker {
     Input *inputs[SENSOR_KIND_COUNT];
     size_t next_input; /* who may go first when the link takes events again */
     Timer *status_timer;
-    char producer[64];
+    ProducerName producer;
     int64_t sequence; /* of the events that got their identity here */
     uint64_t n_forwarded;
     Metric *forwarded, *identified;
@@ -46,7 +46,8 @@ static const EndpointId input_endpoints[SENSOR_KIND_COUNT] = {
 static int forward(const void *frame, size_t size, bool needs_identity, Problem *problem, void *userdata) {
     Broker *broker = userdata;
     if (needs_identity) {
-        EventIdentity identity = {broker->producer, service_epoch(broker->service), broker->sequence + 1};
+        EventIdentity identity = {broker->producer.text, service_epoch(broker->service),
+                                  broker->sequence + 1};
         int n =
             gate_add_identity(frame, size, &identity, service_wall(broker->service), broker->frame, problem);
         if (n < 0)
@@ -91,12 +92,6 @@ static int on_status(Timer *timer, Mono now, void *userdata) {
     return 0;
 }
 
-static void name_producer(Broker *broker) {
-    char host[64] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(broker->producer, sizeof broker->producer, "broker@%.48s", host);
-}
-
 static int open_inputs(Broker *broker, Problem *problem) {
     bool is_threaded = service_settings(broker->service)->broker_mode == BROKER_THREADED;
     for (size_t i = 0; i < SENSOR_KIND_COUNT; i++) {
@@ -122,7 +117,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
         metrics_counter(service_metrics(service), "traffic_events_total", help, "outcome=\"forwarded\"");
     broker->identified = metrics_counter(service_metrics(service), "traffic_events_identified_total",
                                          "Events that came without an identity and got one.", "");
-    name_producer(broker);
+    broker->producer = producer_name("broker");
     int r = link_bind(service, ENDPOINT_BROKER, &handlers, broker, &broker->output, problem);
     if (r < 0)
         return r;

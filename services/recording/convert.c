@@ -157,8 +157,7 @@ static void measure_speed(double mph, RecordedEvent *event) {
         message_mark(gps, GpsEvent, level);
     } else {
         CameraEvent *camera = &event->message.CAMERA_EVENT;
-        camera->speed_kmh = kmh;
-        message_mark(camera, CameraEvent, speed_kmh);
+        message_set(camera, CameraEvent, speed_kmh, kmh);
     }
 }
 
@@ -174,8 +173,7 @@ double occupancy_queue(double occupancy_percent) {
 
 static void measure_queue(double occupancy_percent, RecordedEvent *event) {
     CameraEvent *camera = &event->message.CAMERA_EVENT;
-    camera->queue_vehicles = occupancy_queue(occupancy_percent);
-    message_mark(camera, CameraEvent, queue_vehicles);
+    message_set(camera, CameraEvent, queue_vehicles, occupancy_queue(occupancy_percent));
 }
 
 int convert_occupancies(const Conversion *conversion, EventSink sink, void *userdata, Problem *problem) {

@@ -44,8 +44,7 @@ static void make_loop(Random *random, uint64_t interval_usec, LoopEvent *event) 
 
 static void make_gps(Random *random, GpsEvent *event) {
     event->speed_kmh = random_speed(random, RANDOM_GPS_MIN_KMH, RANDOM_GPS_MAX_KMH);
-    event->level = event_congestion_level(event->speed_kmh);
-    message_mark(event, GpsEvent, level);
+    message_set(event, GpsEvent, level, event_congestion_level(event->speed_kmh));
     message_mark(event, GpsEvent, speed_kmh);
 }
 

@@ -9,6 +9,7 @@
 #include "relay-away.h"
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/producer.h"
 #include "source.h"
 #include "wire/event.h"
 
@@ -16,7 +17,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
@@ -36,7 +36,7 @@ struct Sensor {
     RelayAway *relay_away; /* NULL when the relay is the source */
     bool is_running;
     Timer *status_timer;
-    char producer[64];
+    ProducerName producer;
     int64_t sequence;
     uint64_t n_sent, n_refused;
     JournalLimit refusals;
@@ -85,8 +85,8 @@ int sensor_publish(Sensor *sensor, Message *event, Problem *problem) {
     char frame[EVENT_MAX_BYTES + 1];
     bool is_ours = !event_identity(event, NULL);
     if (is_ours)
-        event_set_identity(
-            event, &(EventIdentity){sensor->producer, service_epoch(sensor->service), sensor->sequence + 1});
+        event_set_identity(event, &(EventIdentity){sensor->producer.text, service_epoch(sensor->service),
+                                                   sensor->sequence + 1});
     int r = message_encode(event, frame, sizeof frame, problem);
     if (r >= 0)
         r = link_send(sensor->link, frame, (size_t)r);
@@ -181,11 +181,10 @@ static int on_status(Timer *timer, Mono now, void *userdata) {
     return 0;
 }
 
-static void name_producer(Sensor *sensor) {
-    char host[64] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(sensor->producer, sizeof sensor->producer, "sensor-%s@%.40s",
-                   sensor_kind_words[sensor->kind], host);
+static ProducerName producer_of(SensorKind kind) {
+    char who[32];
+    (void)snprintf(who, sizeof who, "sensor-%s", sensor_kind_words[kind]);
+    return producer_name(who);
 }
 
 static void make_counters(Sensor *sensor) {
@@ -223,7 +222,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     sensor->kind = (SensorKind)word_index(sensor_kind_words, service_instance(service));
     sensor->type = source_types[service_settings(service)->sensor_source];
     sensor->refusals = (JournalLimit){.burst = REFUSALS_TOLD_AT_ONCE, .per_usec = REFUSALS_TOLD_PER_USEC};
-    name_producer(sensor);
+    sensor->producer = producer_of(sensor->kind);
     make_counters(sensor);
     int r = count_sensors(sensor, problem);
     if (r >= 0)

@@ -3,13 +3,13 @@
 
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/producer.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { OUTCOMES_KEPT = 256, REPORT_BYTES = 2048 };
 
@@ -27,7 +27,7 @@ struct Reports {
     ReportedOutcome outcomes[OUTCOMES_KEPT]; /* a ring */
     size_t first_outcome, n_outcomes;
 
-    char producer[64];
+    ProducerName producer;
     int64_t sequence;
     JournalLimit loss_limit;
     Metric *coalesced, *lost;
@@ -39,29 +39,17 @@ static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
     uint64_t captured_usec = service_wall(reports->service).usec - ago_usec;
     report->timestamp.usec = captured_usec;
     message_mark(report, SignalReport, timestamp);
-    report->captured_usec = (int64_t)captured_usec;
-    message_mark(report, SignalReport, captured_usec);
-    (void)snprintf(report->producer, sizeof report->producer, "%s", reports->producer);
-    message_mark(report, SignalReport, producer);
-    report->epoch = service_epoch(reports->service);
-    message_mark(report, SignalReport, epoch);
-    report->sequence = reports->sequence + 1;
-    message_mark(report, SignalReport, sequence);
-}
-
-static void put_text(char *member, size_t size, const char *text) {
-    (void)snprintf(member, size, "%s", text);
+    message_set(report, SignalReport, captured_usec, (int64_t)captured_usec);
+    message_set_text(report, SignalReport, producer, reports->producer.text);
+    message_set(report, SignalReport, epoch, service_epoch(reports->service));
+    message_set(report, SignalReport, sequence, reports->sequence + 1);
 }
 
 static void put_lights(SignalReport *report, SignalReportKind kind, const char *intersection, Lights lights) {
-    report->kind = kind;
-    message_mark(report, SignalReport, kind);
-    put_text(report->intersection, sizeof report->intersection, intersection);
-    message_mark(report, SignalReport, intersection);
-    report->state_ns = lights.colour[DIRECTION_NS];
-    message_mark(report, SignalReport, state_ns);
-    report->state_ew = lights.colour[DIRECTION_EW];
-    message_mark(report, SignalReport, state_ew);
+    message_set(report, SignalReport, kind, kind);
+    message_set_text(report, SignalReport, intersection, intersection);
+    message_set(report, SignalReport, state_ns, lights.colour[DIRECTION_NS]);
+    message_set(report, SignalReport, state_ew, lights.colour[DIRECTION_EW]);
 }
 
 /* -EAGAIN when the link has no room. A report without a listener counts as sent: it is what nobody wanted
@@ -98,16 +86,14 @@ static int send_state(Reports *reports, size_t i, Due due) {
 
     put_lights(report, due == DUE_CHANGE ? REPORT_CHANGE : REPORT_STATE,
                service_city(reports->service)->intersections[i].id, view.lights);
-    put_text(report->reason, sizeof report->reason, view.reason);
-    message_mark(report, SignalReport, reason);
+    message_set_text(report, SignalReport, reason, view.reason);
     bool is_green = view.lights.colour[DIRECTION_NS] != view.lights.colour[DIRECTION_EW];
     if (is_green) {
-        report->cycle_sec = (double)view.green_usec / (double)USEC_PER_SEC;
-        message_mark(report, SignalReport, cycle_sec);
+        message_set(report, SignalReport, cycle_sec, (double)view.green_usec / (double)USEC_PER_SEC);
     }
     if (!mono_is_never(view.next_change_at)) {
-        report->next_change_usec = (int64_t)mono_between(captured, view.next_change_at);
-        message_mark(report, SignalReport, next_change_usec);
+        message_set(report, SignalReport, next_change_usec,
+                    (int64_t)mono_between(captured, view.next_change_at));
     }
     stamp(reports, report, mono_between(captured, now));
     return send_report(reports, &message);
@@ -122,15 +108,12 @@ static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
 
     put_lights(report, outcome->kind, outcome->named,
                is_known ? lights_view(reports->lights, outcome->intersection).lights : unknown);
-    put_text(report->command_id, sizeof report->command_id, outcome->command_id);
-    message_mark(report, SignalReport, command_id);
+    message_set_text(report, SignalReport, command_id, outcome->command_id);
     if (outcome->reason[0]) {
-        put_text(report->reason, sizeof report->reason, outcome->reason);
-        message_mark(report, SignalReport, reason);
+        message_set_text(report, SignalReport, reason, outcome->reason);
     }
     if (outcome->kind == REPORT_ACCEPTED) {
-        report->wait_usec = (int64_t)outcome->wait_usec;
-        message_mark(report, SignalReport, wait_usec);
+        message_set(report, SignalReport, wait_usec, (int64_t)outcome->wait_usec);
     }
     stamp(reports, report, 0);
     return send_report(reports, &message);
@@ -247,12 +230,6 @@ static const LinkHandlers handlers = {
     .on_writable = on_writable,
 };
 
-static void name_producer(Reports *reports) {
-    char host[48] = "localhost";
-    (void)gethostname(host, sizeof host - 1);
-    (void)snprintf(reports->producer, sizeof reports->producer, "signal@%s", host);
-}
-
 int reports_new(Service *service, const CityLights *lights, Reports **ret, Problem *problem) {
     scoped(reports_freep) Reports *reports = calloc(1, sizeof *reports);
     if (!reports)
@@ -265,7 +242,7 @@ int reports_new(Service *service, const CityLights *lights, Reports **ret, Probl
                                          "Light changes that no report told because the link was full.", "");
     reports->lost = metrics_counter(service_metrics(service), "traffic_reports_lost_total",
                                     "Reports given up because the link was full.", "");
-    name_producer(reports);
+    reports->producer = producer_name("signal");
     reports->due = calloc(reports->n_intersections, sizeof *reports->due);
     if (!reports->due)
         return -ENOMEM;

@@ -409,8 +409,7 @@ sqlite3 *database_connection_at_rest(Database *database) {
 }
 
 void database_set_safe_until(Database *database, int64_t safe_until) {
-    if (safe_until > 0 && (uint64_t)safe_until > database->safe_until)
-        database->safe_until = (uint64_t)safe_until;
+    database->safe_until = (uint64_t)safe_until;
 }
 
 DatabaseState database_state(const Database *database) {

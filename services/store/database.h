@@ -48,7 +48,7 @@ Reader *database_reader(Database *database);
  * loop's next turn. */
 sqlite3 *database_connection_at_rest(Database *database);
 
-/* Retention may delete what arrived up to here, in the count of committed_until. */
+/* Retention may delete what arrived up to here (not negative), in the count of committed_until; 0: nothing. It may go back. */
 void database_set_safe_until(Database *database, int64_t safe_until);
 
 typedef struct DatabaseState {

@@ -46,8 +46,7 @@ static void send_reply(Replies *replies, const LinkRoute *route, const Query *qu
     Message message = {.tag = MESSAGE_REPLY};
     Reply *reply = &message.REPLY;
     Problem problem = {0};
-    reply->status = (int)outcome->status;
-    message_mark(reply, Reply, status);
+    message_set(reply, Reply, status, (int)outcome->status);
     if (query) {
         memcpy(reply->command, query->command, sizeof reply->command);
         message_mark(reply, Reply, command);
@@ -56,20 +55,15 @@ static void send_reply(Replies *replies, const LinkRoute *route, const Query *qu
         memcpy(reply->query_id, query->query_id, sizeof reply->query_id);
         message_mark(reply, Reply, query_id);
     }
-    (void)snprintf(reply->message, sizeof reply->message, "%s", outcome->message);
-    message_mark(reply, Reply, message);
+    message_set_text(reply, Reply, message, outcome->message);
     if (outcome->data.text) {
-        reply->data = outcome->data;
-        message_mark(reply, Reply, data);
+        message_set(reply, Reply, data, outcome->data);
     }
     if (outcome->cause >= 0) {
-        reply->cause = outcome->cause;
-        message_mark(reply, Reply, cause);
+        message_set(reply, Reply, cause, outcome->cause);
     }
-    reply->timestamp = service_wall(replies->service);
-    message_mark(reply, Reply, timestamp);
-    reply->answered_by = (int)replies->role;
-    message_mark(reply, Reply, answered_by);
+    message_set(reply, Reply, timestamp, service_wall(replies->service));
+    message_set(reply, Reply, answered_by, (int)replies->role);
 
     int size = message_encode(&message, replies->buffer, REPLY_MAX_BYTES, &problem);
     if (size < 0)

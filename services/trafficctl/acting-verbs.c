@@ -14,8 +14,7 @@ static void query_sign(const Context *context, Query *query) {
     const struct passwd *user = getpwuid(getuid());
     QUERY_TEXT(query, requested_by, user ? user->pw_name : NULL);
     if (request->given & OPTION_DURATION) {
-        query->duration_sec = request->duration_sec;
-        message_mark(query, Query, duration_sec);
+        message_set(query, Query, duration_sec, request->duration_sec);
     }
 }
 

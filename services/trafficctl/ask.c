@@ -49,8 +49,7 @@ ExitStatus show(ExitStatus status, int shown) {
 
 void query_begin(Query *query, const char *command) {
     memset(query, 0, sizeof *query);
-    (void)snprintf(query->command, sizeof query->command, "%s", command);
-    message_mark(query, Query, command);
+    message_set_text(query, Query, command, command);
 }
 
 static int query_instant(Context *context, const char *text, Wall *ret, bool *ret_given) {

@@ -9,10 +9,8 @@ void query_begin(Query *query, const char *command);
 /* Sets a text member when there is a value; what is too long is cut. */
 #define QUERY_TEXT(query, member, value)                                                                     \
     do {                                                                                                     \
-        if (value) {                                                                                         \
-            (void)snprintf((query)->member, sizeof(query)->member, "%s", value);                             \
-            message_mark(query, Query, member);                                                              \
-        }                                                                                                    \
+        if (value)                                                                                           \
+            message_set_text(query, Query, member, value);                                                   \
     } while (0)
 
 /* Sets the range; either may be NULL. 0, or -EINVAL with the accepted forms of a time in the context's

@@ -29,8 +29,7 @@ static bool next_older(Query *query, struct json_object *page, struct json_objec
     if (n == 0 || !json_object_object_get_ex(page, "more", &more) || !json_object_get_boolean(more) ||
         json_pointer_get(json_object_array_get_idx(rows, n - 1), "/id", &id) < 0)
         return false;
-    query->before_id = json_object_get_int64(id);
-    message_mark(query, Query, before_id);
+    message_set(query, Query, before_id, json_object_get_int64(id));
     return true;
 }
 
@@ -67,8 +66,7 @@ static ExitStatus list_rows(Context *context, Query *query, const List *list, si
     ExitStatus status = EXIT_FAILED;
     for (bool is_more = true; is_more && json_object_array_length(all) < wanted;) {
         size_t left = wanted - json_object_array_length(all);
-        query->limit = left < PAGE_ROWS ? (int64_t)left : PAGE_ROWS;
-        message_mark(query, Query, limit);
+        message_set(query, Query, limit, left < PAGE_ROWS ? (int64_t)left : PAGE_ROWS);
         status = fetch_page(context, query, list, all, &is_more);
     }
     bool is_complete = status == EXIT_OK || status == EXIT_DEGRADED;

@@ -133,6 +133,20 @@ static void a_store_that_lives_anew_ends_it_until_it_is_proven_anew(void **state
     assert_true(agreement.is_proven);
 }
 
+static void nothing_is_safe_any_more_when_the_other_store_comes_back_with_less(void **state) {
+    (void)state;
+    prove();
+    hear(STORE_ROLE_REPLICA, 410, 5, 0, AGREEMENT_SETTLE_USEC + 2);
+    assert_true(safe(STORE_ROLE_PRIMARY) > 0);
+    uint64_t before = safe(STORE_ROLE_REPLICA);
+    StoreMark same = {410, 5, 35, 0, 2}, empty = {1, 0, 0, 0, 3};
+    agreement_hear(&agreement, STORE_ROLE_REPLICA, &same, at(2 * AGREEMENT_SETTLE_USEC));
+    assert_true(safe(STORE_ROLE_PRIMARY) > 0);
+    agreement_hear(&agreement, STORE_ROLE_REPLICA, &empty, at(2 * AGREEMENT_SETTLE_USEC + 1));
+    assert_int_equal(safe(STORE_ROLE_PRIMARY), 0);
+    assert_int_equal(safe(STORE_ROLE_REPLICA), before);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_safe_before_both_were_heard, fresh),
@@ -144,6 +158,7 @@ int main(void) {
         cmocka_unit_test_setup(a_loss_ends_it_until_it_is_proven_anew_but_what_was_safe_stays_safe, fresh),
         cmocka_unit_test_setup(a_mark_from_before_the_loss_proves_nothing, fresh),
         cmocka_unit_test_setup(a_store_that_lives_anew_ends_it_until_it_is_proven_anew, fresh),
+        cmocka_unit_test_setup(nothing_is_safe_any_more_when_the_other_store_comes_back_with_less, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
