@@ -4,6 +4,34 @@
 #include <stdio.h>
 #include <time.h>
 
+/* A summary and, in a table, a list below it. */
+typedef struct Picture {
+    const Column *summary;
+    size_t n_lines;
+    const char *list; /* its member of the reply's data */
+    const Column *columns;
+    size_t n_columns;
+} Picture;
+
+static ExitStatus show_picture(Context *context, const Query *query, const Picture *picture) {
+    OutputFormat format = context->request->format;
+    Answer answer = {0};
+    ExitStatus status = ask(context, query, &answer);
+    if (has_data(status, &answer) && format == OUTPUT_JSON) {
+        output_json(stdout, answer.whole);
+    } else if (has_data(status, &answer)) {
+        struct json_object *list;
+        status =
+            show(status, output_summary(stdout, format, answer.data, picture->summary, picture->n_lines));
+        if (format == OUTPUT_TABLE && json_object_object_get_ex(answer.data, picture->list, &list)) {
+            fputc('\n', stdout);
+            status = show(status, output_rows(stdout, format, list, picture->columns, picture->n_columns));
+        }
+    }
+    answer_clear(&answer);
+    return status;
+}
+
 ExitStatus verb_status(Context *context) {
     static const Column summary[] = {
         {"intersections", "/total_intersections"},
@@ -23,23 +51,10 @@ ExitStatus verb_status(Context *context) {
     static const Column stores[] = {
         {"STORE", "/role"}, {"STATE", "/state"}, {"ROWS WAITING", "/rows_waiting"}, {"SKIPPED", "/skipped"}};
 
+    static const Picture picture = {summary, ARRAY_LEN(summary), "stores", stores, ARRAY_LEN(stores)};
     Query query;
-    Answer answer = {0};
     query_begin(&query, "SYSTEM_STATUS");
-    ExitStatus status = ask(context, &query, &answer);
-    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON) {
-        output_json(stdout, answer.whole);
-    } else if (has_data(status, &answer)) {
-        struct json_object *list;
-        OutputFormat format = context->request->format;
-        status = show(status, output_summary(stdout, format, answer.data, summary, ARRAY_LEN(summary)));
-        if (format == OUTPUT_TABLE && json_object_object_get_ex(answer.data, "stores", &list)) {
-            fputc('\n', stdout);
-            status = show(status, output_rows(stdout, format, list, stores, ARRAY_LEN(stores)));
-        }
-    }
-    answer_clear(&answer);
-    return status;
+    return show_picture(context, &query, &picture);
 }
 
 ExitStatus verb_intersection(Context *context) {
@@ -60,24 +75,11 @@ ExitStatus verb_intersection(Context *context) {
                                     {"KIND", "/tipo_sensor"},
                                     {"READINGS", EVENT_POINTER}};
 
+    static const Picture picture = {summary, ARRAY_LEN(summary), "recent_events", events, ARRAY_LEN(events)};
     Query query;
-    Answer answer = {0};
     query_begin(&query, "QUERY_INTERSECTION");
     QUERY_TEXT(&query, intersection, argument(context, 0));
-    ExitStatus status = ask(context, &query, &answer);
-    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON) {
-        output_json(stdout, answer.whole);
-    } else if (has_data(status, &answer)) {
-        struct json_object *list;
-        OutputFormat format = context->request->format;
-        status = show(status, output_summary(stdout, format, answer.data, summary, ARRAY_LEN(summary)));
-        if (format == OUTPUT_TABLE && json_object_object_get_ex(answer.data, "recent_events", &list)) {
-            fputc('\n', stdout);
-            status = show(status, output_rows(stdout, format, list, events, ARRAY_LEN(events)));
-        }
-    }
-    answer_clear(&answer);
-    return status;
+    return show_picture(context, &query, &picture);
 }
 
 /* Everybody who answers queries is asked by itself, so that the table shows who is there. */
