@@ -11,15 +11,15 @@
 
 const ConvertFormat convert_formats[] = {
     {"uci-traffic-volume",
-     "hourly vehicle counts (UCI: Metro Interstate Traffic Volume) to loops",
+     "hourly vehicle counts (UCI), for loops",
      {"date_time", "traffic_volume", "vehicles", 0, 100000, HOUR_USEC},
      convert_hourly_counts},
     {"mndot-speed",
-     "detector speeds in mph every few minutes (timestamp,value) to GPS and cameras",
+     "detectors' speeds in mph, for GPS and cameras",
      {"timestamp", "value", "mph", 0, 180, 0},
      convert_speeds},
     {"mndot-occupancy",
-     "detector occupancies in percent every few minutes (timestamp,value) to the queues of cameras",
+     "detectors' occupancies in %, for cameras' queues",
      {"timestamp", "value", "%", 0, 100, 0},
      convert_occupancies},
 };
