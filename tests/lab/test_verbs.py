@@ -1,9 +1,10 @@
 """The lab's own verbs."""
+import gzip
 import json
 
 import pytest
 
-from conftest import SERVICES
+from conftest import SERVICES, TOP, wait_until
 
 
 def test_second_up_changes_nothing_that_runs(city):
@@ -39,6 +40,34 @@ def test_machine_in_which_something_failed_is_up(city):
         city.run("up", "--no-build", "--input", "random", timeout=120)
     finally:
         city.systemctl("pc1", "reset-failed")
+
+
+def test_up_plays_a_given_recording_in_a_given_city(city, tmp_path):
+    recording = tmp_path / "mine.jsonl.gz"
+    recording.write_bytes((TOP / "config/recordings/city4x4-peak.jsonl.gz").read_bytes())
+    done = city.run("up", "--no-build", "--input", str(recording), "--city", str(TOP / "config/city.json"), "--speed", "10", timeout=120)
+    assert "replay of /etc/traffic/recordings/mine.jsonl.gz" in done.stdout
+    assert "city.file = /etc/traffic/city.json" in city.execute("pc2", "trafficctl", "config", "cat").stdout
+    city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
+def test_up_as_fast_as_possible_plays_the_whole_recording_once(city):
+    before = city.events()
+    done = city.run("up", "--no-build", "--speed", "max", timeout=120)
+    assert "16 intersections" in done.stdout
+    with gzip.open(TOP / "config/recordings/city4x4-peak.jsonl.gz", "rt") as lines:
+        recorded = sum('"event"' in line for line in lines)
+    wait_until(lambda: city.events() >= before + recorded, "the whole recording is stored", 60)
+    city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
+def test_up_with_a_city_that_is_wrong_says_where(city, tmp_path):
+    wrong = tmp_path / "city.json"
+    wrong.write_text((TOP / "config/city.json").read_text().replace("INT-A1", "INT A1", 1))
+    done = city.run("up", "--no-build", "--input", "random", "--city", str(wrong), check=False, timeout=120)
+    assert done.returncode == 1
+    assert "city.json" in done.stderr and "INT A1" in done.stderr
+    city.run("up", "--no-build", "--input", "random", timeout=120)
 
 
 def test_status_as_json_names_every_service(city):
