@@ -9,7 +9,7 @@ suites_all=(lint unit property scenario fuzz services v0 sanitize coverage mutan
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
-    build-essential clang clang-format clang-tidy gcovr git jq lintian procps python3 python3-pytest python3-zmq shellcheck
+    build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck
     debhelper systemd sqlite3 man-db
 )
 

@@ -1,7 +1,7 @@
 /* The city file: what it means, and what every refusal says. Each bad input is checked for its JSON pointer,
  * what was expected, what came and the nearest known word. */
-#include "files.h"
 #include "settings/city.h"
+#include "files.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* traffic.conf: what is read, from where, who wins, and what every refusal says. Each bad input is checked
  * for its place, what was expected, what came and the nearest word: an operator has only this sentence. */
-#include "files.h"
 #include "settings/settings.h"
+#include "files.h"
 
 #include <errno.h>
 #include <setjmp.h>
