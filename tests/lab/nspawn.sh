@@ -76,13 +76,20 @@ machine_dir() {
     echo "$lab_dir/$1"
 }
 
+# The machine's first process, as this host numbers it: nspawn's child that is number 1 to itself. (While it sets things up,
+# nspawn has another child, which still lives in the host's namespaces.)
 machine_leader() {
-    local nspawn
+    local nspawn pid
     nspawn=$(pid_of "$lab_dir/$1/nspawn.pid") || return 1
-    pgrep --parent "$nspawn" | head -n 1 | grep .
+    for pid in $(pgrep --parent "$nspawn"); do
+        if awk '/^NSpid:/ { is_first = NF > 2 && $NF == 1 } END { exit !is_first }' "/proc/$pid/status" 2>/dev/null; then
+            echo "$pid"
+            return
+        fi
+    done
+    return 1
 }
 
-# A machine is up, too, when something in it failed: systemctl says "degraded" then, and fails.
 machine_is_up() {
     case $(machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null) in
     running | degraded) ;;
@@ -134,7 +141,7 @@ machine_exec() {
     local leader
     leader=$(machine_leader "$1") || die "$1 is not running; start it with: lab up"
     shift
-    nsenter --target "$leader" --mount --uts --ipc --net --pid -- /usr/bin/env -i \
+    nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wd -- /usr/bin/env -i \
         HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         TERM="${TERM:-dumb}" USER=root "$@"
 }
