@@ -22,6 +22,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -201,6 +202,7 @@ int service_write_metrics(const Service *service) {
     FILE *out = fopen(temporary, "we");
     if (!out)
         return -errno;
+    fchmod(fileno(out), 0644); /* the collector is another user, and the service's umask hides what it makes */
     metrics_print(out, service->metrics);
     bool is_written = !ferror(out);
     if (fclose(out) != 0 || !is_written || rename(temporary, path) < 0)

@@ -20,7 +20,8 @@ verb_shell() {
         local_exec bash
     else
         need_root shell "$@"
-        machine_exec "$1" bash -l
+        # script gives the shell a terminal that belongs to the machine.
+        machine_exec "$1" script --quiet --command "bash -l" /dev/null
     fi
 }
 

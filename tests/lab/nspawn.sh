@@ -72,10 +72,6 @@ in_machine_cgroup() {
     exec "$@"
 }
 
-machine_dir() {
-    echo "$lab_dir/$1"
-}
-
 # The machine's first process, as this host numbers it: nspawn's child that is number 1 to itself. (While it sets things up,
 # nspawn has another child, which still lives in the host's namespaces.)
 machine_leader() {

@@ -63,6 +63,14 @@ def test_latency_is_a_field_of_the_journal(city):
     assert entry["MESSAGE_ID"]
 
 
+def test_counters_can_be_read_by_a_collector_that_is_another_user(city):
+    def counters():
+        return city.execute("pc2", "setpriv", "--reuid=nobody", "--clear-groups", "cat",
+                            "/run/traffic/metrics/traffic-analytics.prom", check=False).stdout
+
+    assert "traffic_events_total" in wait_until(counters, "counters are written", 10)
+
+
 def test_wave_turns_its_row_green_and_gives_it_back(city):
     code, _ = city.trafficctl("pc3", "wave", "row", "B", "--reason", "ambulance")
     assert code == 0
