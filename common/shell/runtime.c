@@ -19,10 +19,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -202,7 +202,8 @@ int service_write_metrics(const Service *service) {
     FILE *out = fopen(temporary, "we");
     if (!out)
         return -errno;
-    fchmod(fileno(out), 0644); /* the collector is another user, and the service's umask hides what it makes */
+    fchmod(fileno(out),
+           0644); /* the collector is another user, and the service's umask hides what it makes */
     metrics_print(out, service->metrics);
     bool is_written = !ferror(out);
     if (fclose(out) != 0 || !is_written || rename(temporary, path) < 0)
