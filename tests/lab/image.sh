@@ -3,7 +3,6 @@
 # machine installs them without a network. Its name holds a digest of the list of packages: another list is another image.
 
 image_suite=bookworm
-image_mirror=${LAB_MIRROR:-}
 # Beside the dependencies: an init, a network, and what people reach for in a shell.
 image_extra=(systemd systemd-sysv dbus iproute2 iputils-ping procps less man-db bash-completion)
 
@@ -47,7 +46,7 @@ image_make() {
         --customize-hook='mkdir -p "$1/var/log/journal"' \
         --customize-hook='rm -f "$1/etc/resolv.conf"' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
-        "$image_suite" "$dir.new" "$image_mirror" >&2 ||
+        "$image_suite" "$dir.new" ${LAB_MIRROR:+"$LAB_MIRROR"} >&2 ||
         die "mmdebstrap could not build the base image; another mirror: LAB_MIRROR=http://... lab up"
     mv "$dir.new" "$dir"
 }
