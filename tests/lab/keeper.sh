@@ -3,7 +3,7 @@
 #
 #   keeper.sh DIR/ COMMAND...     COMMAND is the whole nspawn command line
 #
-# DIR gets `nspawn.pid`, `console.log` and, when the machine has ended by itself, `ended` with nspawn's status.
+# DIR gets `keeper.pid` (its own), `nspawn.pid`, `console.log` and, when the machine has ended by itself, `ended` with nspawn's status.
 set -uo pipefail
 
 dir=${1%/}
@@ -18,6 +18,7 @@ on_a_terminal() {
         </dev/null >/dev/null 2>&1
 }
 
+echo $$ >"$dir/keeper.pid"
 rm -f "$dir/ended"
 while true; do
     on_a_terminal "$@"

@@ -166,8 +166,9 @@ machine_remove() {
     done
 }
 
+# The keeper as well: it writes its last word into the directory after nspawn is gone.
 machine_has_ended() {
-    ! pid_of "$lab_dir/$1/nspawn.pid" >/dev/null
+    ! pid_of "$lab_dir/$1/nspawn.pid" >/dev/null && ! pid_of "$lab_dir/$1/keeper.pid" >/dev/null
 }
 
 backend_remove() {
