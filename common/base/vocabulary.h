@@ -55,6 +55,10 @@
     X(REPORT_ACCEPTED, "ACCEPTED")                                                                           \
     X(REPORT_REFUSED, "REFUSED")
 
+/* What the reader of a link speaks: custody (it acknowledges what it has committed), or what the first
+ * implementation spoke (it never acknowledges: sent is all that is known). */
+#define PROTOCOL_LIST(X) X(PROTOCOL_CUSTODY, "custody") X(PROTOCOL_V0, "v0")
+
 #define STORE_ROLE_LIST(X) X(STORE_ROLE_PRIMARY, "primary") X(STORE_ROLE_REPLICA, "replica")
 
 /* The definition of a list, in exactly one source file. */
@@ -79,6 +83,7 @@ VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_
 VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
 VOCABULARY(ReplyCause, REPLY_CAUSE, REPLY_CAUSE_LIST, reply_cause_words);
 VOCABULARY(SignalReportKind, SIGNAL_REPORT, SIGNAL_REPORT_LIST, signal_report_words);
+VOCABULARY(Protocol, PROTOCOL, PROTOCOL_LIST, protocol_words);
 VOCABULARY(StoreRole, STORE_ROLE, STORE_ROLE_LIST, store_role_words);
 
 /* Index of `word` in a NULL-terminated list of words; -1 when it is none of them. */

@@ -87,6 +87,10 @@ int link_send_to(Link *link, const LinkRoute *route, const void *data, size_t si
  * reading subscriptions. */
 void link_pause(Link *link, bool paused);
 
+/* For writers under custody, which send again what was lost: a subscriber of an XPUB link that is full loses frames
+ * instead of stopping the writer and, through it, everybody else. */
+void link_let_drop(Link *link);
+
 /* XPUB links: somebody subscribes to `topic` or to what begins it. */
 bool link_has_subscriber(const Link *link, const char *topic);
 

@@ -16,6 +16,8 @@
 
 typedef struct Service Service;
 
+#define SERVICE_DRAIN_USEC (2 * USEC_PER_SEC)
+
 typedef struct ServiceSpec {
     const char *name;      /* "traffic-sensor" */
     const char *summary;   /* for --help: "Publishes the readings of one kind of sensor." */
@@ -24,6 +26,10 @@ typedef struct ServiceSpec {
      * the configuration is wrong (exit 78, no restart), anything else exit 1 (systemd restarts). `problem` is
      * logged. */
     int (*start)(Service *service, void **ret_state, Problem *problem);
+    /* SIGTERM came: stop making new work and let what is under way arrive. True: nothing is, end now; false:
+     * service_exit() will be called when it has, and after SERVICE_DRAIN_USEC the process ends anyway. NULL: ends at
+     * once. */
+    bool (*drain)(void *state);
     /* Frees what start made; also called with what a failed start left in *ret_state (may be NULL). */
     void (*stop)(void *state);
 } ServiceSpec;
@@ -55,6 +61,9 @@ int service_take_fd(Service *service, const char *name);
 /* In which life of the process this is: greater at every start. Part of the identity of what the process
  * produces. */
 int64_t service_epoch(const Service *service);
+
+/* Somebody else wrote with a higher epoch: the next life of this process begins above `epoch`. */
+void service_raise_epoch(Service *service, int64_t epoch);
 
 /* STATUS= for the operator: what the service is doing, one line. Sent only when it changed, at most once a
  * second. */

@@ -67,6 +67,7 @@ const char *const message_family_words[] = {
     [MESSAGE_FAMILY_QUERY] = "query",
     [MESSAGE_FAMILY_REPLY] = "reply",
     [MESSAGE_FAMILY_HEARTBEAT] = "heartbeat",
+    [MESSAGE_FAMILY_ACK] = "acknowledgement",
 };
 
 const char *message_wire_name(MessageTag tag) {

@@ -1,0 +1,66 @@
+/* The reader's side of custody on one hop: may this frame be taken, was it taken before, is one missing before it?
+ *
+ * What is accepted becomes acknowledged when it is committed, never before: the owner calls intake_committed() after
+ * the transaction that holds both the frames and these cursors. A table of fixed size that the caller provides keeps
+ * one cursor per stream; the stream heard longest ago makes room. Knows neither frames nor files. */
+#pragma once
+
+#include "base/hop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { INTAKE_STREAMS = 32 };
+
+typedef struct IntakeCursor {
+    uint64_t stream; /* 0: an empty place */
+    int64_t epoch;   /* of the writer that was heard last */
+    uint64_t accepted, committed;
+    uint64_t heard;  /* of Intake.clock: only an order */
+    bool has_asked;  /* for what follows `accepted`; once is enough until something comes */
+    bool is_to_tell; /* the reader owes the writer an acknowledgement */
+} IntakeCursor;
+
+typedef struct Intake {
+    IntakeCursor cursors[INTAKE_STREAMS];
+    int64_t writer_epoch; /* the highest heard on this hop, whatever the stream */
+    uint64_t clock;
+} Intake;
+
+typedef enum IntakeVerdict {
+    INTAKE_ACCEPT, /* the next one: take it */
+    INTAKE_REPEAT, /* taken before: forget it, and acknowledge again */
+    INTAKE_GAP,    /* one before it is missing: forget it; the writer sends again what it is asked for */
+    INTAKE_FENCED, /* its writer has been replaced by one with a higher epoch: forget it */
+} IntakeVerdict;
+
+typedef struct IntakeAnswer {
+    IntakeVerdict verdict;
+    bool must_ask; /* GAP, the first time: acknowledge now with `asks` */
+    uint64_t
+        n_given_up; /* ACCEPT of a known stream: positions that its writer no longer has and that never came */
+} IntakeAnswer;
+
+void intake_init(Intake *intake);
+
+/* What was committed in an earlier life; in any order. */
+void intake_restore(Intake *intake, uint64_t stream, int64_t epoch, uint64_t committed);
+
+/* Judges a frame; on ACCEPT its position is accepted. A stream that was never heard begins where its writer says
+ * that it begins (hop->oldest). Positions and streams of 0 are GAP: nobody sends them. */
+IntakeAnswer intake_judge(Intake *intake, const Hop *hop);
+
+/* The transaction with everything accepted so far is on disk. */
+void intake_committed(Intake *intake);
+
+/* What was accepted but not committed is gone (rolled back and forgotten): it will be sent again. */
+void intake_rolled_back(Intake *intake);
+
+/* A cursor whose `accepted` is not committed yet, for the transaction: start with NULL; NULL at the end. */
+const IntakeCursor *intake_next_dirty(const Intake *intake, const IntakeCursor *before);
+
+/* A cursor whose writer is owed an acknowledgement; taken off the list by the call. NULL when there is none. */
+const IntakeCursor *intake_take_owed(Intake *intake);
+
+/* The stream heard last, for an acknowledgement that only says "I am here"; NULL when none was heard yet. */
+const IntakeCursor *intake_newest(const Intake *intake);

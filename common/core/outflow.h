@@ -1,0 +1,67 @@
+/* The writer's side of custody on one hop: which frame to send next, what has been acknowledged, when to send
+ * again. Frames are numbered without gaps; the reader acknowledges cumulatively; whatever goes wrong, sending begins
+ * again after the last acknowledged one.
+ *
+ * Knows neither frames nor sockets: positions and times only. */
+#pragma once
+
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct OutflowLimits {
+    uint64_t window;      /* positions that may be under way without an acknowledgement */
+    uint64_t resend_usec; /* nothing acknowledged for this long: send again; doubles with each attempt... */
+    uint64_t resend_max_usec; /* ... up to this */
+    bool is_best_effort;      /* the reader never acknowledges: what is sent counts as acknowledged */
+} OutflowLimits;
+
+typedef struct Outflow {
+    OutflowLimits limits;
+    uint64_t acknowledged; /* everything up to here is the reader's */
+    uint64_t sent;         /* the newest position handed over since sending last began again */
+    uint64_t last;         /* the newest position there is */
+    bool is_reader_there;  /* it may be sent to: subscribed, connected, not known to be dead */
+    Mono waiting_since;    /* the last progress, or the last attempt; never when nothing is under way */
+    uint64_t patience_usec;
+    uint64_t n_resent; /* positions that were sent more than once */
+} Outflow;
+
+void outflow_init(Outflow *flow, const OutflowLimits *limits, uint64_t acknowledged, uint64_t last);
+
+/* Everything up to `last` may be sent now (it is durable where that matters). */
+void outflow_add(Outflow *flow, uint64_t last);
+
+/* The reader came (back) or went. When it comes, sending begins again after the last acknowledged position. */
+void outflow_reader_is_there(Outflow *flow, bool is_there, Mono now);
+
+/* The position to send next; false when there is none, or as many as allowed are under way, or nobody is there. */
+bool outflow_next(const Outflow *flow, uint64_t *ret_position);
+
+/* The frame of outflow_next() was handed to the link. */
+void outflow_sent(Outflow *flow, Mono now);
+
+typedef enum OutflowVerdict {
+    OUTFLOW_SAME,    /* nothing new */
+    OUTFLOW_FURTHER, /* more is acknowledged than before */
+    OUTFLOW_AGAIN,   /* the reader asks for what is behind its position: sending begins there again */
+    OUTFLOW_FOREIGN, /* beyond everything there is: this spool is older than what the reader knows of it (a restored
+                        copy); its positions must not be used again, so it needs a new stream */
+} OutflowVerdict;
+
+/* The reader has everything up to `position`. With `asks` it misses what follows; then `position` may lie before
+ * what it acknowledged once, because its disk was replaced, and sending begins at the oldest position that is still
+ * there: `oldest`. */
+OutflowVerdict outflow_acknowledge(Outflow *flow, uint64_t position, bool asks, uint64_t oldest, Mono now);
+
+/* When outflow_tick() has something to do; mono_never() while nothing is under way. */
+Mono outflow_deadline(const Outflow *flow);
+
+/* Begins again when the reader was silent for too long. True when it does. */
+bool outflow_tick(Outflow *flow, Mono now);
+
+/* How much the reader still lacks. */
+static inline uint64_t outflow_backlog(const Outflow *flow) {
+    return flow->last - flow->acknowledged;
+}

@@ -1,0 +1,61 @@
+/* A spool in a running service: opened at start (a damaged one is moved aside), committed in groups, watched, tried
+ * again while the disk refuses, opened anew when it had an error. Decides when; how is store/spool.h. Broker and
+ * analytics have one each.
+ *
+ * A service whose spool cannot commit stays alive: it takes nothing more, acknowledges nothing, says so and tries
+ * again. */
+#pragma once
+
+#include "base/macro.h"
+#include "base/problem.h"
+#include "shell/service.h"
+#include "store/spool.h"
+
+#include <stdbool.h>
+
+typedef struct Keeper Keeper;
+
+typedef struct KeeperHandlers {
+    /* Something was committed: acknowledge what arrived, send what may be sent (up to spool_committed()). */
+    void (*on_committed)(void *userdata);
+    /* Nothing more can be taken (the spool is full, or the disk refuses), or it can again: the flow stops or goes on. */
+    void (*on_flow)(bool can_take, void *userdata);
+} KeeperHandlers;
+
+typedef struct KeeperSpec {
+    const char *name;           /* for people, files and metrics: "spool", "outbox": STATE_DIR/NAME.db */
+    const char *const *readers; /* see spool_open() */
+    uint64_t max_bytes;
+    KeeperHandlers handlers;
+    void *userdata;
+} KeeperSpec;
+
+/* -EINVAL without a state directory. */
+int keeper_new(Service *service, const KeeperSpec *spec, Keeper **ret, Problem *problem);
+Keeper *keeper_free(Keeper *keeper); /* commits what is pending */
+DEFINE_FREEP(Keeper, keeper_free)
+
+Spool *keeper_spool(Keeper *keeper);
+
+/* spool_append() and the commit that will follow. 0, -ENOSPC: not taken (on_flow said or will say so). */
+int keeper_append(Keeper *keeper, const void *frame, size_t size);
+
+/* An intake accepted something, or a reader acknowledged: the next commit has something to write. */
+void keeper_touch(Keeper *keeper);
+
+/* The end of a batch of messages: commits what is due. 0, or a negative errno that ends the process. */
+int keeper_end_batch(Keeper *keeper);
+
+bool keeper_can_take(const Keeper *keeper);
+bool keeper_can_commit(const Keeper *keeper);
+const char *keeper_trouble(const Keeper *keeper); /* "" when it can */
+
+/* The spool as a SenderSource's read(), oldest() and renew_stream(); `userdata` is a KeeperReader. */
+typedef struct KeeperReader {
+    Keeper *keeper;
+    unsigned reader;
+} KeeperReader;
+int keeper_read(void *reader, uint64_t position, const char **ret, size_t *ret_size);
+uint64_t keeper_oldest(void *reader);
+uint64_t keeper_renew_stream(void *reader);
+void keeper_acknowledge(void *reader, uint64_t position);

@@ -1,0 +1,18 @@
+/* Places at which the tests kill a service: between any two of them it must be able to die without losing anything.
+ *
+ *     TRAFFIC_FAULT=after-commit:17 traffic-broker        kills itself (SIGKILL) at the 17th passage
+ *
+ * Only the environment of the process turns this on, read once at start and told in the journal. Without it a
+ * passage is one comparison. */
+#pragma once
+
+/* Known points, in the order in which a frame passes them. */
+typedef enum FaultPoint {
+    FAULT_BEFORE_COMMIT, /* frames arrived, nothing is on disk */
+    FAULT_AFTER_COMMIT,  /* on disk, not acknowledged */
+    FAULT_AFTER_ACK,     /* acknowledged, not sent on */
+    FAULT_POINT_COUNT,
+} FaultPoint;
+
+void fault_point_init(void);
+void fault_point(FaultPoint point);
