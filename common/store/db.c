@@ -6,7 +6,6 @@
 
 #include "base/macro.h"
 #include "store/hash.h"
-#include "store/schema.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +34,18 @@ int db_error(sqlite3 *db, const char *what, Problem *problem) {
             error = error_table[i].error;
     return problem_set(problem, error, "%s: %s (SQLite code %d)", what,
                        db ? sqlite3_errmsg(db) : "out of memory", code);
+}
+
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *problem) {
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
+        return db_error(db, sql, problem);
+    return 0;
+}
+
+int db_finish(sqlite3 *db, sqlite3_stmt *statement, const char *what, Problem *problem) {
+    int r = sqlite3_step(statement) == SQLITE_DONE ? 0 : db_error(db, what, problem);
+    sqlite3_reset(statement);
+    return r;
 }
 
 int db_run(sqlite3 *db, const char *sql, Problem *problem) {
@@ -75,18 +86,18 @@ static int apply_step(sqlite3 *db, const SchemaStep *step, Problem *problem) {
     return r;
 }
 
-int db_migrate(sqlite3 *db, int version, Problem *problem) {
+int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem) {
     int64_t current = 0;
     int r = db_read_integer(db, "PRAGMA user_version", &current, problem);
-    if (r >= 0 && current > (int64_t)n_schema_steps)
+    if (r >= 0 && current > (int64_t)schema->n_steps)
         return problem_set(
             problem, -EINVAL,
             "the database has schema version %lld, this program knows %zu: install the newer program, "
             "or move the file away",
-            (long long)current, n_schema_steps);
-    for (size_t i = 0; r >= 0 && i < n_schema_steps && schema_steps[i].version <= version; i++)
-        if (schema_steps[i].version > current)
-            r = apply_step(db, &schema_steps[i], problem);
+            (long long)current, schema->n_steps);
+    for (size_t i = 0; r >= 0 && i < schema->n_steps && schema->steps[i].version <= version; i++)
+        if (schema->steps[i].version > current)
+            r = apply_step(db, &schema->steps[i], problem);
     return r;
 }
 
@@ -131,17 +142,25 @@ static int check_all(sqlite3 *db, Problem *problem) {
     return r;
 }
 
-/* A file too large to read at every start: its summary and its newest events, which is where an interrupted
- * write would be. */
-static int check_sample(sqlite3 *db, Problem *problem) {
+/* Its summary and its newest events, which is where an interrupted write would be. */
+const DbKind db_traffic = {
+    .schema = &traffic_schema,
+    .samples = (const char *const[]){"SELECT sum(length(event_data)) FROM "
+                                     "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
+                                     "SELECT sensor_events FROM totals", NULL},
+};
+
+/* For a file too large to read at every start, and what the check of the pages does not look at in a small one. */
+static int check_samples(sqlite3 *db, const DbKind *kind, Problem *problem) {
     int64_t ignored;
-    int r = db_read_integer(db,
-                            "SELECT sum(length(event_data)) FROM "
-                            "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
-                            &ignored, problem);
-    if (r >= 0)
-        r = db_read_integer(db, "SELECT sensor_events FROM totals", &ignored, problem);
-    return r == -ENODATA ? problem_set(problem, -EUCLEAN, "check: the summary's row is gone") : r;
+    for (const char *const *sample = kind->samples; *sample; sample++) {
+        int r = db_read_integer(db, *sample, &ignored, problem);
+        if (r == -ENODATA)
+            return problem_set(problem, -EUCLEAN, "check: there must be a row of '%s'", *sample);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 static bool is_large(const char *path) {
@@ -160,7 +179,19 @@ static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *
     return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
 }
 
-int db_open(const char *path, sqlite3 **ret, Problem *problem) {
+/* What the log holds goes into the file, synced. A process that was killed between writing a commit and
+ * syncing it, or whose sync failed, leaves a commit that the next process reads as one but that no disk holds
+ * yet: it would be answered for, and lost with the power; and what is written behind it in the log would be
+ * lost with it. A file that cannot be written now may still be asked; its first commit says what is wrong. */
+static int settle_log(sqlite3 *db, const char *path, Problem *problem) {
+    int64_t is_busy = 0;
+    int r = db_read_integer(db, "PRAGMA wal_checkpoint(TRUNCATE)", &is_busy, problem);
+    if (r >= 0 && is_busy)
+        return problem_set(problem, -EBUSY, "%s: another process reads it", path);
+    return r == -EROFS ? 0 : r;
+}
+
+int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem) {
     scoped(db_closep) sqlite3 *db = NULL;
     int r = open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, problem);
     if (r >= 0)
@@ -170,14 +201,20 @@ int db_open(const char *path, sqlite3 **ret, Problem *problem) {
     if (r >= 0 && (is_suspect(path) || !is_large(path)))
         r = check_all(db, problem);
     if (r >= 0)
-        r = db_migrate(db, (int)n_schema_steps, problem);
+        r = settle_log(db, path, problem);
     if (r >= 0)
-        r = check_sample(db, problem);
+        r = db_migrate(db, kind->schema, (int)kind->schema->n_steps, problem);
+    if (r >= 0)
+        r = check_samples(db, kind, problem);
     if (r < 0)
         return r;
     clear_suspect(path);
     *ret = take(db);
     return 0;
+}
+
+int db_open(const char *path, sqlite3 **ret, Problem *problem) {
+    return db_open_kind(path, &db_traffic, ret, problem);
 }
 
 int db_open_reader(const char *path, sqlite3 **ret, Problem *problem) {

@@ -9,17 +9,31 @@
 #include "base/macro.h"
 #include "base/problem.h"
 #include "base/time.h"
+#include "store/schema.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Opens (and makes) the file as its one writer: WAL, synchronous=FULL, never waits for a lock. Checks it,
- * then migrates it to the newest schema. 0, or with a sentence in `problem`: -EUCLEAN   damaged;
- * db_set_aside() is the way on -EINVAL    its schema is newer than this program -EBUSY, -ENOSPC, -EROFS,
- * -EACCES, -EIO, -ENOMEM Cost: one pass over the file, about 0.3 s for a million events; above
- * DB_FULL_CHECK_MAX_BYTES only a sample is read. */
-int db_open(const char *path, sqlite3 **ret, Problem *problem);
+/* What a file of one kind has in it. */
+typedef struct DbKind {
+    const Schema *schema;
+    /* Read in place of the whole when the file is large: each must give a row. Ends with NULL. */
+    const char *const *samples;
+} DbKind;
+
+extern const DbKind db_traffic; /* a store's records */
+
+/* Opens (and makes) a file as its one writer: WAL, synchronous=FULL, never waits for a lock. Checks it,
+ * then migrates it to the newest schema. What can be read afterwards is on the disk. 0, or with a sentence
+ * in `problem`:
+ *     -EUCLEAN   damaged; db_set_aside() is the way on
+ *     -EINVAL    its schema is newer than this program
+ *     -EBUSY, -ENOSPC, -EROFS, -EACCES, -EIO, -ENOMEM
+ * Cost: one pass over the file, about 0.3 s for a million events; above DB_FULL_CHECK_MAX_BYTES only a
+ * sample is read. */
+int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem);
+int db_open(const char *path, sqlite3 **ret, Problem *problem); /* db_traffic */
 
 #define DB_FULL_CHECK_MAX_BYTES (INT64_C(1) << 30)
 
@@ -32,7 +46,7 @@ sqlite3 *db_close(sqlite3 *db);
 DEFINE_FREEP(sqlite3, db_close)
 
 /* Brings the schema up to `version` in one transaction a step. For db_open() and for tests of older files. */
-int db_migrate(sqlite3 *db, int version, Problem *problem);
+int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem);
 
 /* Renames the file and its -wal and -shm to NAME.corrupt-YYYYMMDDTHHMMSSZ; ret_name (ret_size bytes) is the
  * new name. */
@@ -46,6 +60,12 @@ void db_mark_suspect(const char *path);
  * -ENOSPC, read-only: -EROFS, locked: -EBUSY, damaged: -EUCLEAN, constraint: -EINVAL, interrupted: -EINTR,
  * else -EIO. */
 int db_error(sqlite3 *db, const char *what, Problem *problem);
+
+/* A statement that is used again and again. 0 or db_error(). */
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *problem);
+
+/* Steps a statement that returns no rows, and resets it. 0 or db_error() with `what`. */
+int db_finish(sqlite3 *db, sqlite3_stmt *statement, const char *what, Problem *problem);
 
 /* Runs statements that return nothing. 0 or db_error(). */
 int db_run(sqlite3 *db, const char *sql, Problem *problem);

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""Writes the migrations NNN-*.sql, given as arguments, as the C table schema_steps[] to standard output.
+"""Writes migrations as a C table to standard output: embed.py NAME FILE... gives `const Schema NAME`.
 
-The number in a file's name is the database version after it, so the numbers must be 1, 2, 3 ... without a gap."""
+The order of the files is the order of the versions: 1, 2, 3 ... A number at the beginning of a file's name must be its version; a
+file without one is shared by several schemas."""
 import pathlib
+import re
 import sys
 
 
@@ -11,14 +13,14 @@ def c_string(text):
     return "\n".join(f'        "{line}\\n"' for line in escaped.split("\n"))
 
 
-def main(names):
-    paths = sorted(map(pathlib.Path, names), key=lambda path: path.name)
-    print('#include "store/schema.h"\n\nconst SchemaStep schema_steps[] = {')
-    for version, path in enumerate(paths, start=1):
-        if int(path.name.split("-")[0]) != version:
+def main(schema, *names):
+    print('#include "store/schema.h"\n\nstatic const SchemaStep steps[] = {')
+    for version, path in enumerate(map(pathlib.Path, names), start=1):
+        number = re.match(r"\d+(?=-)", path.name)
+        if number and int(number[0]) != version:
             sys.exit(f"{path}: expected migration number {version:03}")
         print(f'    {{{version}, "{path.name}",\n{c_string(path.read_text())}}},')
-    print(f"}};\n\nconst size_t n_schema_steps = {len(paths)};")
+    print(f"}};\n\nconst Schema {schema} = {{steps, {len(names)}}};")
 
 
-main(sys.argv[1:])
+main(*sys.argv[1:])

@@ -13,7 +13,7 @@
 static void new_file_gets_the_newest_schema_and_durable_commits(void **state) {
     sqlite3 *db = test_open(*state);
     sqlite3_stmt *statement;
-    assert_int_equal(test_integer(db, "PRAGMA user_version"), n_schema_steps);
+    assert_int_equal(test_integer(db, "PRAGMA user_version"), traffic_schema.n_steps);
     assert_int_equal(test_integer(db, "PRAGMA synchronous"), 2); /* FULL */
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &statement, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
@@ -25,9 +25,9 @@ static void new_file_gets_the_newest_schema_and_durable_commits(void **state) {
 
 static void steps_are_numbered_without_a_gap(void **state) {
     (void)state;
-    assert_true(n_schema_steps >= 2);
-    for (size_t i = 0; i < n_schema_steps; i++)
-        assert_int_equal(schema_steps[i].version, i + 1);
+    assert_true(traffic_schema.n_steps >= 2);
+    for (size_t i = 0; i < traffic_schema.n_steps; i++)
+        assert_int_equal(traffic_schema.steps[i].version, i + 1);
 }
 
 /* A file as the first version of the schema left it, with rows that had no totals yet. */
@@ -44,13 +44,13 @@ static void older_file_is_migrated_and_its_rows_are_counted(void **state) {
     assert_int_equal(record_writer_commit(writer, NOON, &problem), 0);
     StoreTotals before = *record_writer_totals(writer);
     record_writer_free(writer);
-    test_run(db, "DROP TABLE totals; PRAGMA user_version = 1");
+    test_run(db, "DROP TABLE totals; DROP TABLE intake; PRAGMA user_version = 1");
     db_close(db);
 
     db = test_open(file);
     writer = test_writer(db);
     const StoreTotals *after = record_writer_totals(writer);
-    assert_int_equal(test_integer(db, "PRAGMA user_version"), n_schema_steps);
+    assert_int_equal(test_integer(db, "PRAGMA user_version"), traffic_schema.n_steps);
     assert_int_equal(after->sensor_events, 50);
     assert_int_equal(after->congestion_detections, 1);
     assert_true(after->event_set == before.event_set);
@@ -78,7 +78,7 @@ static void migration_that_fails_leaves_the_version_as_it_was(void **state) {
     Problem problem;
     assert_int_equal(sqlite3_open(file->path, &db), SQLITE_OK);
     test_run(db, "CREATE TABLE semaphore_states (another TEXT)");
-    assert_true(db_migrate(db, (int)n_schema_steps, &problem) < 0);
+    assert_true(db_migrate(db, &traffic_schema, (int)traffic_schema.n_steps, &problem) < 0);
     assert_int_equal(test_integer(db, "PRAGMA user_version"), 0);
     assert_int_equal(test_integer(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'sensor_events'"), 0);
     sqlite3_close(db);
