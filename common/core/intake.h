@@ -1,8 +1,9 @@
-/* The reader's side of custody on one hop: may this frame be taken, was it taken before, is one missing before it?
+/* The reader's side of custody on one hop: may this frame be taken, was it taken, is one missing before it?
  *
- * What is accepted becomes acknowledged when it is committed, never before: the owner calls intake_committed() after
- * the transaction that holds both the frames and these cursors. A table of fixed size that the caller provides keeps
- * one cursor per stream; the stream heard longest ago makes room. Knows neither frames nor files. */
+ * What is accepted becomes acknowledged when it is committed, never before: the owner calls
+ * intake_committed() after the transaction that holds both the frames and these cursors. A table of fixed
+ * size that the caller provides keeps one cursor per stream; the stream heard longest ago makes room. Knows
+ * neither frames nor files. */
 #pragma once
 
 #include "base/hop.h"
@@ -36,18 +37,24 @@ typedef enum IntakeVerdict {
 
 typedef struct IntakeAnswer {
     IntakeVerdict verdict;
-    bool must_ask; /* GAP, the first time: acknowledge now with `asks` */
-    uint64_t
-        n_given_up; /* ACCEPT of a known stream: positions that its writer no longer has and that never came */
+    bool must_ask;       /* GAP, the first time: acknowledge now with `asks` */
+    uint64_t n_given_up; /* ACCEPT: positions before it that its writer no longer has and that never came */
 } IntakeAnswer;
 
 void intake_init(Intake *intake);
 
-/* What was committed in an earlier life; in any order. */
+/* What was committed in an earlier life; in any order. Stream 0 is ignored. */
 void intake_restore(Intake *intake, uint64_t stream, int64_t epoch, uint64_t committed);
 
-/* Judges a frame; on ACCEPT its position is accepted. A stream that was never heard begins where its writer says
- * that it begins (hop->oldest). Positions and streams of 0 are GAP: nobody sends them. */
+/* Judges a frame; on ACCEPT its position is accepted. A stream that was never heard begins where its writer
+ * says that it begins (hop->oldest).
+ *
+ * A hop that no writer can have said (hop_is_possible()) is a GAP that changes nothing, nobody is asked.
+ * When the writer no longer has what follows `accepted` (the reader's disk is an older copy), the cursor
+ * jumps, but only to the very first frame that there is, and only after the reader has asked: one frame that
+ * lies does not move a cursor, and none lies about frames between `oldest` and itself. An epoch counts for
+ * the whole hop: a new writer's first frame fences the old one on every stream. REPEAT and FENCED owe an
+ * acknowledgement at once, there may be no commit to wait for. */
 IntakeAnswer intake_judge(Intake *intake, const Hop *hop);
 
 /* The transaction with everything accepted so far is on disk. */
@@ -59,8 +66,9 @@ void intake_rolled_back(Intake *intake);
 /* A cursor whose `accepted` is not committed yet, for the transaction: start with NULL; NULL at the end. */
 const IntakeCursor *intake_next_dirty(const Intake *intake, const IntakeCursor *before);
 
-/* A cursor whose writer is owed an acknowledgement; taken off the list by the call. NULL when there is none. */
+/* A cursor whose writer is owed an acknowledgement; taken off the list by the call. NULL: none. */
 const IntakeCursor *intake_take_owed(Intake *intake);
 
-/* The stream heard last, for an acknowledgement that only says "I am here"; NULL when none was heard yet. */
+/* The stream heard last, for an acknowledgement that only says "I am here"; before any was heard in this
+ * life the restored one of the highest epoch; NULL when there is none. */
 const IntakeCursor *intake_newest(const Intake *intake);
