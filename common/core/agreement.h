@@ -1,38 +1,39 @@
 /* Do both stores hold the same, and how far? Retention may delete from one store only what the other has
  * too, so each is told up to which of its own commits that is certain.
  *
- * Agreement is proven once, by marks that are equal while neither store has anything waiting; from then on
- * both are sent the same records, so what one of them had committed SETTLE_USEC ago the other has as well,
- * once it has nothing waiting. Whatever may have made them differ (a store died or lives anew, a record was
- * skipped) ends the agreement until equal marks prove it anew. What was safe stays safe, unless a store comes back
- * with fewer records than it had: then the other one's are the only copy.
+ * It rests on custody. Both stores are fed from one outbox, so whatever a store has committed came from there at or
+ * before the newest position that the outbox had when the store said so; once the other store has acknowledged that
+ * position, it has committed all of it, too. This holds for what came from the outbox alone, so stores that began
+ * different must first be seen to be equal: by marks that are equal while neither has anything waiting. A store that
+ * comes back with fewer records than it had, or wants to be filled, ends what was proven, and then the other one's
+ * are the only copy.
  *
- * Knows neither stores nor records: marks are numbers. */
+ * Knows neither stores nor records: marks and positions are numbers. */
 #pragma once
 
-#include "base/time.h"
 #include "base/vocabulary.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AGREEMENT_SETTLE_USEC (60 * USEC_PER_SEC)
-
-/* What a store says of itself in one heartbeat. */
+/* What a store says of itself in one heartbeat, and how far the outbox is with it at that time. */
 typedef struct StoreMark {
     uint64_t committed_until; /* a number that grows with its commits and that only it understands */
     uint64_t n_records;
     uint64_t event_set;
-    uint64_t n_waiting; /* received but not committed */
-    int64_t epoch; /* another one: the store was started again, and what was on its way to it may be lost */
+    uint64_t n_waiting;    /* received but not committed */
+    int64_t epoch;         /* another one: the store was started again */
+    bool needs_refill;     /* its file was made anew, and what the other store holds is not in it yet */
+    uint64_t acknowledged; /* the position up to which it has committed what is in the outbox */
+    uint64_t last;         /* the newest position in the outbox */
 } StoreMark;
 
 typedef struct AgreementSide {
     bool is_heard;
     StoreMark mark;
-    uint64_t candidate; /* committed_until at candidate_since; 0: none */
-    Mono candidate_since;
-    uint64_t safe_until; /* 0: nothing is known to be safe */
+    uint64_t candidate;          /* a committed_until that is safe... */
+    uint64_t candidate_position; /* ... once the other store has acknowledged this position */
+    uint64_t safe_until;         /* 0: nothing is known to be safe */
 } AgreementSide;
 
 typedef struct Agreement {
@@ -43,9 +44,9 @@ typedef struct Agreement {
 void agreement_init(Agreement *agreement);
 
 /* A heartbeat of `role` said `mark`. */
-void agreement_hear(Agreement *agreement, StoreRole role, const StoreMark *mark, Mono now);
+void agreement_hear(Agreement *agreement, StoreRole role, const StoreMark *mark);
 
-/* The stores may differ from now on. */
+/* The stores may differ from now on, until equal marks prove that they do not. */
 void agreement_end(Agreement *agreement);
 
 /* The last marks of both are equal and nothing waits: they hold the same. */

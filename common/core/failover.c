@@ -114,10 +114,15 @@ FailoverChanges failover_tick(Failover *failover, Mono now) {
 }
 
 bool failover_answering(const Failover *failover, StoreRole *ret_role) {
-    for (int role = 0; role < STORE_ROLE_COUNT; role++)
-        if (failover_is_living(failover, (StoreRole)role)) {
-            *ret_role = (StoreRole)role;
-            return true;
-        }
-    return false;
+    bool is_found = false;
+    for (int role = 0; role < STORE_ROLE_COUNT; role++) {
+        const StoreWatch *store = &failover->stores[role];
+        bool is_better =
+            !is_found || (failover->stores[*ret_role].is_being_filled && !store->is_being_filled);
+        if (store->state == STORE_DEAD || store->is_mute || !is_better)
+            continue;
+        *ret_role = (StoreRole)role;
+        is_found = true;
+    }
+    return is_found;
 }

@@ -42,6 +42,9 @@ typedef struct StoreWatch {
     Mono changed;        /* when `state` was entered */
     unsigned good_beats; /* in a row, while dead */
     bool can_commit;     /* as of its last beat */
+    /* Of no account for living and dying, but for answering; whoever hears the beats sets them. */
+    bool is_mute;         /* it knows no queries */
+    bool is_being_filled; /* it began with an empty file and lacks what the other one has */
 } StoreWatch;
 
 typedef struct Failover {
@@ -75,8 +78,8 @@ typedef struct FailoverChanges {
  * deadlines restart. */
 FailoverChanges failover_tick(Failover *failover, Mono now);
 
-/* Who answers queries: the primary unless it is dead, then the replica unless it is dead too. False when
- * nobody is left. */
+/* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that is being
+ * filled only when there is no other. False when nobody is left. */
 bool failover_answering(const Failover *failover, StoreRole *ret_role);
 
 static inline bool failover_is_living(const Failover *failover, StoreRole role) {
