@@ -284,6 +284,7 @@ static const struct {
      "{",
      {"\"role\":\"primary\"", "\"boot_id\":\"b\"", "\"epoch\":1", "\"seq\":1"},
      "}"},
+    {MESSAGE_FAMILY_ACK, "{", {"\"stream\":\"9f0c61d2a7b3e845\"", "\"position\":1", "\"epoch\":1"}, "}"},
 };
 
 static void every_member_that_is_required_is_missed(void **state) {
@@ -303,6 +304,30 @@ static void every_member_that_is_required_is_missed(void **state) {
                 taken(required[i].family, frame); /* with all of them */
         }
     }
+}
+
+static void an_acknowledgement_says_how_far_and_whether_something_is_missing(void **state) {
+    (void)state;
+    Message m = taken(MESSAGE_FAMILY_ACK,
+                      "{\"stream\":\"9f0c61d2a7b3e845\",\"position\":9223372036854775807,\"epoch\":0}");
+    assert_int_equal(m.tag, MESSAGE_ACK);
+    assert_string_equal(m.ACK.stream, "9f0c61d2a7b3e845");
+    assert_int_equal(m.ACK.position, INT64_MAX);
+    assert_int_equal(m.ACK.epoch, 0);
+    assert_false(message_has(&m.ACK, Ack, asks));
+    m = taken(MESSAGE_FAMILY_ACK, "{\"stream\":\"s\",\"position\":0,\"epoch\":7,\"asks\":true}");
+    assert_true(message_has(&m.ACK, Ack, asks) && m.ACK.asks);
+    assert_int_equal(m.ACK.position, 0);
+
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":\"s\",\"position\":-1,\"epoch\":7}", REFUSAL_OUT_OF_RANGE);
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":\"s\",\"position\":1,\"epoch\":-1}", REFUSAL_OUT_OF_RANGE);
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":\"s\",\"position\":9223372036854775808,\"epoch\":7}",
+            REFUSAL_OUT_OF_RANGE);
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":\"9f0c61d2a7b3e8456\",\"position\":1,\"epoch\":7}",
+            REFUSAL_OUT_OF_RANGE);
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":7,\"position\":1,\"epoch\":7}", REFUSAL_WRONG_TYPE);
+    refused(MESSAGE_FAMILY_ACK, "{\"stream\":\"s\",\"position\":1,\"epoch\":7,\"asks\":1}",
+            REFUSAL_WRONG_TYPE);
 }
 
 static void values_of_the_wrong_type_are_refused(void **state) {
@@ -593,6 +618,7 @@ int main(void) {
         cmocka_unit_test(control_characters_never_get_into_a_text),
         cmocka_unit_test(null_counts_as_absent_and_so_as_missing_where_required),
         cmocka_unit_test(every_member_that_is_required_is_missed),
+        cmocka_unit_test(an_acknowledgement_says_how_far_and_whether_something_is_missing),
         cmocka_unit_test(values_of_the_wrong_type_are_refused),
         cmocka_unit_test(numbers_are_taken_up_to_their_limits_and_not_beyond),
         cmocka_unit_test(integer_above_int64_is_out_of_range_not_bent),

@@ -235,6 +235,22 @@ static void flags_are_true_or_false_there_and_back(void **state) {
     decoder_free(decoder);
 }
 
+static void an_acknowledgement_is_one_flat_object(void **state) {
+    (void)state;
+    Message m = {.tag = MESSAGE_ACK};
+    SET_TEXT(&m.ACK, Ack, stream, "9f0c61d2a7b3e845");
+    SET(&m.ACK, Ack, position, INT64_MAX);
+    SET(&m.ACK, Ack, epoch, 1763660000000000);
+    assert_string_equal(encoded(&m), "{\"stream\":\"9f0c61d2a7b3e845\",\"position\":9223372036854775807,"
+                                     "\"epoch\":1763660000000000}");
+    SET(&m.ACK, Ack, asks, true);
+    SET(&m.ACK, Ack, position, 0);
+    assert_string_equal(encoded(&m), "{\"stream\":\"9f0c61d2a7b3e845\",\"position\":0,"
+                                     "\"epoch\":1763660000000000,\"asks\":true}");
+    SET(&m.ACK, Ack, position, -1);
+    assert_non_null(strstr(not_written(&m).text, "position"));
+}
+
 static void a_buffer_takes_exactly_what_fits_with_its_nul(void **state) {
     (void)state;
     Message m = command();
@@ -277,6 +293,7 @@ static void every_message_names_itself(void **state) {
     assert_string_equal(message_wire_name(MESSAGE_QUERY), "");
     assert_int_equal(message_family(MESSAGE_LOOP_EVENT), MESSAGE_FAMILY_EVENT);
     assert_int_equal(message_family(MESSAGE_HEARTBEAT), MESSAGE_FAMILY_HEARTBEAT);
+    assert_int_equal(message_family(MESSAGE_ACK), MESSAGE_FAMILY_ACK);
 }
 
 int main(void) {
@@ -295,6 +312,7 @@ int main(void) {
         cmocka_unit_test(text_that_is_no_text_is_not_written),
         cmocka_unit_test(nested_text_must_be_an_object_or_array),
         cmocka_unit_test(flags_are_true_or_false_there_and_back),
+        cmocka_unit_test(an_acknowledgement_is_one_flat_object),
         cmocka_unit_test(a_buffer_takes_exactly_what_fits_with_its_nul),
         cmocka_unit_test(random_numbers_survive_the_way_there_and_back),
         cmocka_unit_test(every_message_names_itself),
