@@ -16,5 +16,9 @@ int intake_table_new(sqlite3 *db, const char *link, Intake *intake, IntakeTable 
 IntakeTable *intake_table_free(IntakeTable *table);
 DEFINE_FREEP(IntakeTable, intake_table_free)
 
+/* Goes on in `db`, the same file opened anew; restores nothing, because the intake knows more than the file. NULL while
+ * the file is closed: before db_close(), since nothing may be left prepared then. 0 or db_error(). */
+int intake_table_set_db(IntakeTable *table, sqlite3 *db, Problem *problem);
+
 /* Writes what is dirty into the open transaction, and deletes streams that the intake has forgotten. 0 or db_error(). */
 int intake_table_save(IntakeTable *table, Problem *problem);

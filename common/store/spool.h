@@ -36,8 +36,9 @@ int spool_open(const char *path, const char *const *readers, const SpoolLimits *
 Spool *spool_free(Spool *spool); /* what is not committed is gone */
 DEFINE_FREEP(Spool, spool_free)
 
-/* Moves a damaged file aside, makes a new one and takes over every frame that can still be read (they get new
- * positions of a new stream). *ret_n_saved frames; *ret_aside is where the old file went. */
+/* Moves a damaged file aside, makes a new one and takes over every frame that can still be read: they get new
+ * positions of a new stream, readers begin with the first, links with nothing. *ret_n_saved frames; *ret_aside is
+ * where the old file went. May be interrupted at any point: spool_open() says -EUCLEAN until it was done. */
 int spool_set_aside(const char *path, const char *const *readers, const SpoolLimits *limits, Wall now,
                     Spool **ret, char *ret_aside, size_t aside_size, uint64_t *ret_n_saved, Problem *problem);
 
@@ -52,11 +53,14 @@ void spool_renew_stream(Spool *spool, uint64_t stream);
 /* Puts a frame behind the others. 0: it has the position spool_last(). -ENOSPC: max_bytes wait; not taken. -ENOMEM: not taken. */
 int spool_append(Spool *spool, const void *frame, size_t size);
 
-/* Reader number `reader` (the order of `readers`) has everything up to `position`; durable with the next commit. */
+/* Reader number `reader` (the order of `readers`) has everything up to `position`; durable with the next commit. A
+ * position before the last one means that the reader lost what it had: what is still here is held for it again. Never
+ * beyond spool_committed(), nor before what was deleted. */
 void spool_acknowledge(Spool *spool, unsigned reader, uint64_t position);
 uint64_t spool_acknowledged(const Spool *spool, unsigned reader);
 
-/* Whether a commit would change the file. */
+/* Whether a commit would change the file. Rows that every reader has passed go a bounded number with each commit, so
+ * this can still be true after one. */
 bool spool_is_dirty(const Spool *spool);
 size_t spool_n_pending(const Spool *spool); /* appended but not committed */
 
@@ -64,15 +68,17 @@ size_t spool_n_pending(const Spool *spool); /* appended but not committed */
  * of db_error(): nothing was lost, try again; after -EIO close the connection and open it anew with spool_reopen(). */
 int spool_commit(Spool *spool, Problem *problem);
 
-/* Closes and opens the file; what is pending stays. Errors as spool_open(). */
+/* Closes and opens the file; what is pending stays, and so does spool_is_dirty(). Errors as spool_open(), also -EUCLEAN
+ * when another file is in its place; then it is closed, and commits and readings are -EIO until this succeeds. */
 int spool_reopen(Spool *spool, Problem *problem);
 
 uint64_t
 spool_oldest(const Spool *spool); /* the first position that a reader still needs; last + 1 when none */
 uint64_t spool_committed(const Spool *spool); /* the newest that may be read */
 uint64_t spool_last(const Spool *spool);      /* the newest, pending included */
-uint64_t spool_bytes(const Spool *spool);     /* of frames that wait for a reader, pending included */
-double spool_used(const Spool *spool);        /* of max_bytes, 0..1 */
+uint64_t
+spool_bytes(const Spool *spool); /* of frames in the file, and pending: falls with the commit that deletes */
+double spool_used(const Spool *spool); /* of max_bytes, 0..1 */
 
 /* The frame at `position`, borrowed until the next call of any function of this spool. 1; 0 when there is none (not committed yet,
  * or every reader has it); negative: db_error(). Reading on is cheap: from memory, or a page of rows at a time. */
