@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Room for as many lives as anybody will see; the largest number itself would be the end of them. */
+#define EPOCH_RAISE_MAX (INT64_MAX / 2)
+
 static void fd_closep(int *fd) {
     if (*fd >= 0)
         close(*fd);
@@ -65,6 +68,24 @@ static bool may_go_on(int error) {
     return error == -ENOSPC || error == -EDQUOT || error == -EROFS;
 }
 
+/* The descriptor of the directory, and the number kept in it. */
+static int open_kept(const char *state_dir, int64_t *ret_kept, Problem *problem) {
+    scoped(fd_closep) int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return problem_set(problem, -errno, "state directory %s: %s", state_dir, strerror(errno));
+    int r = read_kept(directory, state_dir, ret_kept, problem);
+    if (r < 0)
+        return r;
+    int opened = directory;
+    directory = -1;
+    return opened;
+}
+
+static int keep(int directory, const char *state_dir, int64_t epoch, Problem *problem) {
+    int r = write_new(directory, epoch);
+    return r < 0 ? problem_set(problem, r, "%s/epoch: cannot be written: %s", state_dir, strerror(-r)) : 0;
+}
+
 int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem) {
     int64_t kept = 0, epoch = (int64_t)wall.usec;
     if (!state_dir) {
@@ -72,19 +93,28 @@ int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem
         return 0;
     }
 
-    scoped(fd_closep) int directory = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scoped(fd_closep) int directory = open_kept(state_dir, &kept, problem);
     if (directory < 0)
-        return problem_set(problem, -errno, "state directory %s: %s", state_dir, strerror(errno));
-    int r = read_kept(directory, state_dir, &kept, problem);
-    if (r < 0)
-        return r;
+        return directory;
     if (epoch <= kept)
         epoch = kept + 1;
-    r = write_new(directory, epoch);
-    if (r < 0)
-        problem_set(problem, r, "%s/epoch: cannot be written: %s", state_dir, strerror(-r));
+    int r = keep(directory, state_dir, epoch, problem);
     if (r < 0 && !may_go_on(r))
         return r;
     *ret = epoch;
     return r < 0 ? 1 : 0;
+}
+
+int epoch_raise(const char *state_dir, int64_t epoch, Problem *problem) {
+    int64_t kept = 0;
+    if (epoch < 0 || epoch > EPOCH_RAISE_MAX)
+        return problem_set(problem, -ERANGE, "expected an epoch of 0 to %" PRId64 ", got %" PRId64,
+                           EPOCH_RAISE_MAX, epoch);
+    if (!state_dir)
+        return 0;
+
+    scoped(fd_closep) int directory = open_kept(state_dir, &kept, problem);
+    if (directory < 0)
+        return directory;
+    return kept >= epoch ? 0 : keep(directory, state_dir, epoch, problem);
 }

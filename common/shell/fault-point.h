@@ -3,8 +3,10 @@
  *     TRAFFIC_FAULT=after-commit:17 traffic-broker        kills itself (SIGKILL) at the 17th passage
  *
  * Only the environment of the process turns this on, read once at start and told in the journal. Without it a
- * passage is one comparison. */
+ * passage is one comparison. For the loop's thread. */
 #pragma once
+
+#include "base/problem.h"
 
 /* Known points, in the order in which a frame passes them. */
 typedef enum FaultPoint {
@@ -14,5 +16,8 @@ typedef enum FaultPoint {
     FAULT_POINT_COUNT,
 } FaultPoint;
 
-void fault_point_init(void);
+/* Reads the environment. 0, or -EINVAL when it asks for what there is not: a test that names a point wrongly must not
+ * pass because nothing died. */
+int fault_point_init(Problem *problem);
+
 void fault_point(FaultPoint point);

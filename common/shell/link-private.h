@@ -19,6 +19,8 @@ struct Link {
     ZSource *source;
     void *monitor;
     ZSource *monitor_source;
+    LinkConnectedFn on_connected;
+    void *connected_userdata;
     unsigned linger_msec;
 
     Metric *frames_in, *frames_out, *waits, *unanswered, *disconnects;
@@ -31,6 +33,7 @@ struct Link {
     char *held;
     size_t held_size;
     bool is_holding;
+    bool lets_drop;
     Timer *retry_timer;
     bool is_waiting; /* a send said -EAGAIN since the last on_writable */
     bool is_wait_told;

@@ -53,6 +53,8 @@ static int on_writable(void *socket, void *userdata) {
 }
 
 static int wait_for_room(Link *link) {
+    if (link->lets_drop && link->pattern != WIRE_XPUB)
+        return -EAGAIN;
     if (!link->is_waiting) {
         link->is_waiting = true;
         metric_add(link->waits, 1);
@@ -120,6 +122,13 @@ static int publish(Link *link, const void *data, size_t size) {
 }
 
 /* --- all patterns --- */
+
+void link_let_drop(Link *link) {
+    const int drop = 0;
+    link->lets_drop = true;
+    if (link->pattern == WIRE_XPUB)
+        zmq_setsockopt(link->socket, ZMQ_XPUB_NODROP, &drop, sizeof drop); /* XPUB sockets all have it */
+}
 
 static int hand_over(Link *link, const void *data, size_t size) {
     int r = link->pattern == WIRE_DEALER ? zsocket_request(link->socket, data, size)

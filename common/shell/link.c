@@ -4,6 +4,7 @@
  * A refusal never reaches the service as an error: a frame that is not one frame is counted, told and
  * forgotten here. */
 #include "shell/link-private.h"
+#include "shell/link-protocol.h"
 #include "shell/pipe.h"
 
 #include <errno.h>
@@ -122,7 +123,7 @@ static int on_readable(void *socket, void *userdata) {
     return r < 0 ? r : 1;
 }
 
-/* --- peers that go --- */
+/* --- peers that come and go --- */
 
 /* Clients come and go on ROUTER links; on the others somebody should be there all the time. */
 static void tell_disconnect(Link *link) {
@@ -144,7 +145,7 @@ static void tell_disconnect(Link *link) {
 
 /* A monitor sends two frames for each event: number and value, then the address, which for a bound socket is
  * its own. */
-static int on_disconnect(void *monitor, void *userdata) {
+static int on_connection(void *monitor, void *userdata) {
     Link *link = userdata;
     Incoming event;
     int r = incoming_receive(monitor, WIRE_PULL, &event);
@@ -158,15 +159,23 @@ static int on_disconnect(void *monitor, void *userdata) {
         metric_add(link->disconnects, 1);
         tell_disconnect(link);
     }
+    if (number == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && link->on_connected)
+        link->on_connected(link, link->connected_userdata);
     return 1;
 }
 
 static int watch_peers(Link *link) {
-    int r = zsocket_watch_disconnects(service_zmq(link->service), link->socket, &link->monitor);
+    int r = zsocket_watch(service_zmq(link->service), link->socket, &link->monitor);
     if (r < 0)
         return r;
-    return zsource_new(service_hub(link->service), link->monitor, LINK_BUDGET, on_disconnect, link,
+    return zsource_new(service_hub(link->service), link->monitor, LINK_BUDGET, on_connection, link,
                        &link->monitor_source);
+}
+
+int link_on_connected(Link *link, LinkConnectedFn fn, void *userdata) {
+    link->on_connected = fn;
+    link->connected_userdata = userdata;
+    return link->monitor || !fn ? 0 : watch_peers(link);
 }
 
 /* --- opening and closing --- */
@@ -224,6 +233,12 @@ static int enter_loop(Link *link) {
     return r < 0 ? r : link_sending_init(link);
 }
 
+/* Asked and answered once more, or acknowledged and otherwise sent again. */
+static bool is_sent_again(const Service *service, EndpointId id) {
+    return endpoints[id].bind_pattern == WIRE_ROUTER ||
+           link_protocol(service_settings(service), id) == PROTOCOL_CUSTODY;
+}
+
 int link_bind(Service *service, EndpointId id, const LinkHandlers *handlers, void *userdata, Link **ret,
               Problem *problem) {
     const Endpoint *endpoint = &endpoints[id];
@@ -234,7 +249,7 @@ int link_bind(Service *service, EndpointId id, const LinkHandlers *handlers, voi
 
     int fd = service_take_fd(service, endpoint->name);
     r = zsocket_bind(service_zmq(service), endpoint, service_settings(service)->bind_address, fd,
-                     &link->socket, problem);
+                     is_sent_again(service, id), &link->socket, problem);
     if (r < 0)
         return r;
     r = enter_loop(link);
@@ -260,7 +275,7 @@ int link_connect_topics(Service *service, EndpointId id, const char *const *topi
         return problem_set(problem, r, "link %s: %s", endpoint->name, strerror(-r));
 
     r = zsocket_connect(service_zmq(service), endpoint, zsocket_host(endpoint, service_settings(service)),
-                        topics, &link->socket, problem);
+                        topics, is_sent_again(service, id), &link->socket, problem);
     if (r < 0)
         return r;
     r = enter_loop(link);

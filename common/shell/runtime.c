@@ -8,6 +8,7 @@
 
 #include "shell/activation.h"
 #include "shell/epoch.h"
+#include "shell/fault-point.h"
 #include "shell/health-private.h"
 #include "shell/journal.h"
 #include "shell/metrics-private.h"
@@ -19,6 +20,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
@@ -44,13 +46,17 @@ struct Service {
     Health *health;
     Activation *activation;
 
-    Timer *watchdog_timer, *metrics_timer, *status_timer;
+    Timer *watchdog_timer, *metrics_timer, *status_timer, *drain_timer;
     uint64_t health_period_usec;
     uint64_t turns_at_last_proof;
     bool had_work_at_last_proof;
 
     char status[256], status_sent[256];
     Mono status_sent_at;
+
+    const ServiceSpec *spec; /* while service_run() runs */
+    void *state;
+    bool is_draining;
 };
 
 const char *service_name(const Service *service) {
@@ -99,6 +105,13 @@ const char *service_runtime_dir(const Service *service) {
 
 int64_t service_epoch(const Service *service) {
     return service->epoch;
+}
+
+void service_raise_epoch(Service *service, int64_t epoch) {
+    Problem problem = {""};
+    if (epoch_raise(*service->state_dir ? service->state_dir : NULL, epoch, &problem) < 0)
+        journal_note(LOG_ERR, "%s cannot begin its next life above epoch %" PRId64 ": %s", service->full_name,
+                     epoch, problem.text);
 }
 
 int service_take_fd(Service *service, const char *name) {
@@ -255,12 +268,22 @@ static int make_metrics(Service *service) {
     return 0;
 }
 
+/* Long enough: what is still under way comes again after the next start. */
+static int on_drain_time(Timer *timer, Mono now, void *userdata) {
+    (void)timer;
+    (void)now;
+    service_exit(userdata, EXIT_SUCCESS);
+    return 0;
+}
+
 static int make_timers(Service *service) {
     int r = timer_new(service, on_watchdog_time, service, &service->watchdog_timer);
     if (r >= 0)
         r = timer_new(service, on_metrics_time, service, &service->metrics_timer);
     if (r >= 0)
         r = timer_new(service, on_status_time, service, &service->status_timer);
+    if (r >= 0)
+        r = timer_new(service, on_drain_time, service, &service->drain_timer);
     return r;
 }
 
@@ -309,6 +332,7 @@ Service *service_free(Service *service) {
     timer_free(service->watchdog_timer);
     timer_free(service->metrics_timer);
     timer_free(service->status_timer);
+    timer_free(service->drain_timer);
     activation_free(service->activation);
     health_free(service->health);
     zhub_free(service->hub);
@@ -326,6 +350,21 @@ Service *service_free(Service *service) {
 
 /* --- running one --- */
 
+/* The first signal lets what is under way arrive; a second one does not wait for it. */
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+    (void)source;
+    (void)info;
+    Service *service = userdata;
+    bool was_draining = service->is_draining;
+    sd_notify(0, "STOPPING=1");
+    service->is_draining = true;
+    if (was_draining || !service->spec->drain || service->spec->drain(service->state))
+        service_exit(service, EXIT_SUCCESS);
+    else
+        timer_set(service->drain_timer, mono_after(service_now(service), SERVICE_DRAIN_USEC));
+    return 0;
+}
+
 static int watch_signals(Service *service) {
     sigset_t signals;
     sigemptyset(&signals);
@@ -336,9 +375,8 @@ static int watch_signals(Service *service) {
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return -errno;
 
-    /* Without a handler of its own the source ends the loop with status 0. */
-    int r = sd_event_add_signal(service->event, NULL, SIGTERM, NULL, NULL);
-    return r < 0 ? r : sd_event_add_signal(service->event, NULL, SIGINT, NULL, NULL);
+    int r = sd_event_add_signal(service->event, NULL, SIGTERM, on_signal, service);
+    return r < 0 ? r : sd_event_add_signal(service->event, NULL, SIGINT, on_signal, service);
 }
 
 static void report_descriptors_left(const Service *service) {
@@ -358,7 +396,8 @@ static int run_loop(Service *service) {
     sd_notify(0, "READY=1");
 
     int r = sd_event_loop(service->event);
-    sd_notify(0, "STOPPING=1");
+    if (!service->is_draining)
+        sd_notify(0, "STOPPING=1");
     if (r < 0) {
         journal_note(LOG_ERR, "%s ends: %s", service->full_name, strerror(-r));
         return EXIT_FAILURE;
@@ -367,12 +406,14 @@ static int run_loop(Service *service) {
 }
 
 int service_run(Service *service, const ServiceSpec *spec) {
-    void *state = NULL;
     Problem problem = {""};
 
-    int r = watch_signals(service);
+    service->spec = spec;
+    int r = fault_point_init(&problem);
     if (r >= 0)
-        r = spec->start(service, &state, &problem);
+        r = watch_signals(service);
+    if (r >= 0)
+        r = spec->start(service, &service->state, &problem);
     int status;
     if (r < 0) {
         journal_note(LOG_ERR, "%s cannot start: %s", service->full_name,
@@ -381,7 +422,7 @@ int service_run(Service *service, const ServiceSpec *spec) {
     } else {
         status = run_loop(service);
     }
-    spec->stop(state);
+    spec->stop(service->state);
     service_write_metrics(service);
     return status;
 }

@@ -62,7 +62,8 @@ int service_take_fd(Service *service, const char *name);
  * produces. */
 int64_t service_epoch(const Service *service);
 
-/* Somebody else wrote with a higher epoch: the next life of this process begins above `epoch`. */
+/* Somebody else wrote with a higher epoch: the next life of this process begins above `epoch`. Durable when this
+ * returns; what stands in the way is told in the journal. */
 void service_raise_epoch(Service *service, int64_t epoch);
 
 /* STATUS= for the operator: what the service is doing, one line. Sent only when it changed, at most once a

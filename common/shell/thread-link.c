@@ -5,6 +5,7 @@
  * thread reads a clock of its own, for the limit of its journal entries only. */
 #include "shell/pipe.h"
 
+#include "shell/link-protocol.h"
 #include "shell/refusals.h"
 #include "shell/zsocket.h"
 
@@ -41,8 +42,9 @@ int thread_link_new(Service *service, EndpointId id, const char *const *topics, 
     link->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (link->stop_fd < 0)
         return problem_set(problem, -errno, "link %s: %s", endpoint->name, strerror(errno));
-    int r = zsocket_connect(service_zmq(service), endpoint, zsocket_host(endpoint, service_settings(service)),
-                            topics, &link->socket, problem);
+    const Settings *settings = service_settings(service);
+    int r = zsocket_connect(service_zmq(service), endpoint, zsocket_host(endpoint, settings), topics,
+                            link_protocol(settings, id) == PROTOCOL_CUSTODY, &link->socket, problem);
     if (r >= 0)
         r = zsocket_pipe_writer(service_zmq(service), link_name(pipe), pipe_high_water_mark, &link->pipe,
                                 problem);

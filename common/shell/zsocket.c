@@ -1,15 +1,21 @@
 /* Opening sockets. Knows every option the project sets and why; knows neither loop nor service.
  *
  * Chosen on purpose:
- *   - no ZMTP heartbeats: a peer that is paused by back-pressure does not read them and would be cut, with
- * the frames in its queue. TCP keepalive asks the kernel instead, which answers however busy the process is;
+ *   - no ZMTP heartbeats, which a paused process does not answer: not the one that a debugger or a scheduler
+ * stopped, nor the one that back-pressure stopped, for both the question and its answer stand in the queue behind
+ * the frames. The kernel is asked instead (TCP keepalive), which answers however busy the process is;
+ *   - where what is lost is sent again, a connection on which nothing gets through for 1.5 s is given up
+ * (MAXRT). After a long cut TCP itself would try ever more rarely and go on up to two minutes after the network
+ * does; a new connection is there within 0.4 s of it. MAXRT also ends a connection whose reader takes nothing for so
+ * long that all buffers are full: hence not for readers of the first implementation, which never get again what
+ * stood in them;
  *   - ZMQ_IMMEDIATE on writing peers: without it a queue exists before its reader does, and what stands in it
  * is lost in silence when the connection fails. With it a send says EAGAIN until somebody is there;
  *   - no back-off between reconnections: a sensor of the first implementation publishes 0.5 s after it bound
  * its port, and what is sent before we are there is gone;
  *   - a low HANDSHAKE_IVL and CONNECT_TIMEOUT: while systemd holds the port of a stopped service, TCP
  * connects and nobody answers; and a SYN into a cut network would otherwise be repeated ever more rarely, for
- * two minutes. */
+ * two minutes. The kernel of a city's machine answers a SYN within milliseconds. */
 #include "shell/zsocket.h"
 
 #include <errno.h>
@@ -29,13 +35,15 @@ static const IntOption common_options[] = {
     {ZMQ_LINGER, 0},
     {ZMQ_IPV6, 0},           /* as the first implementation */
     {ZMQ_RECONNECT_IVL, 50}, /* libzmq adds up to as much again: 50 to 100 ms */
-    {ZMQ_CONNECT_TIMEOUT, 1000},
+    {ZMQ_CONNECT_TIMEOUT, 300},
     {ZMQ_HANDSHAKE_IVL, 1000},
     {ZMQ_TCP_KEEPALIVE, 1},
-    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
+    {ZMQ_TCP_KEEPALIVE_IDLE, 1},
+    {ZMQ_TCP_KEEPALIVE_INTVL, 1},
     {ZMQ_TCP_KEEPALIVE_CNT, 3},
 };
+
+#define GIVE_UP_MSEC 1500 /* of TCP's attempts, at 0, 0.2, 0.6 and 1.4 s, the last one still counts */
 
 static const IntOption xpub_options[] = {{ZMQ_XPUB_NODROP, 1}, {ZMQ_XPUB_VERBOSE, 1}};
 static const IntOption router_options[] = {{ZMQ_ROUTER_MANDATORY, 1}};
@@ -100,7 +108,8 @@ static int set_high_water_mark(void *socket, int messages) {
 }
 
 /* A socket with every option of its pattern and endpoint, not yet bound or connected. */
-static int open_socket(void *context, const Endpoint *endpoint, WirePattern pattern, void **ret) {
+static int open_socket(void *context, const Endpoint *endpoint, WirePattern pattern, bool is_sent_again,
+                       void **ret) {
     const PatternRow *row = &pattern_rows[pattern];
     scoped(socket_closep) void *socket = zmq_socket(context, row->type);
     if (!socket)
@@ -109,6 +118,8 @@ static int open_socket(void *context, const Endpoint *endpoint, WirePattern patt
     int r = set_ints(socket, common_options, ARRAY_LEN(common_options));
     if (r >= 0)
         r = set_ints(socket, row->options, row->n_options);
+    if (r >= 0 && is_sent_again)
+        r = set_int(socket, ZMQ_TCP_MAXRT, GIVE_UP_MSEC);
     if (r >= 0)
         r = set_high_water_mark(socket, endpoint->high_water_mark);
     if (r >= 0 &&
@@ -189,10 +200,10 @@ static int bind_address(void *socket, const Endpoint *endpoint, const char *addr
                        endpoint->name, url, zmq_strerror(error));
 }
 
-int zsocket_bind(void *context, const Endpoint *endpoint, const char *address, int fd, void **ret,
-                 Problem *problem) {
+int zsocket_bind(void *context, const Endpoint *endpoint, const char *address, int fd, bool is_sent_again,
+                 void **ret, Problem *problem) {
     scoped(socket_closep) void *socket = NULL;
-    int r = open_socket(context, endpoint, endpoint->bind_pattern, &socket);
+    int r = open_socket(context, endpoint, endpoint->bind_pattern, is_sent_again, &socket);
     if (r < 0) {
         if (fd >= 0)
             close(fd);
@@ -215,10 +226,10 @@ static int subscribe(void *socket, const char *const *topics) {
 }
 
 int zsocket_connect(void *context, const Endpoint *endpoint, const char *host, const char *const *topics,
-                    void **ret, Problem *problem) {
+                    bool is_sent_again, void **ret, Problem *problem) {
     char url[320];
     scoped(socket_closep) void *socket = NULL;
-    int r = open_socket(context, endpoint, endpoint->connect_pattern, &socket);
+    int r = open_socket(context, endpoint, endpoint->connect_pattern, is_sent_again, &socket);
     if (r >= 0 && endpoint->connect_pattern == WIRE_SUB)
         r = subscribe(socket, topics);
     if (r < 0)
@@ -259,10 +270,10 @@ int zsocket_pipe_writer(void *context, const char *name, int high_water_mark, vo
     return open_pipe_end(context, ZMQ_PUSH, name, high_water_mark, ret, problem);
 }
 
-int zsocket_watch_disconnects(void *context, void *watched, void **ret) {
+int zsocket_watch(void *context, void *watched, void **ret) {
     char url[64];
     snprintf(url, sizeof url, "inproc://monitor-%p", watched);
-    if (zmq_socket_monitor(watched, url, ZMQ_EVENT_DISCONNECTED) < 0)
+    if (zmq_socket_monitor(watched, url, ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED) < 0)
         return -errno;
 
     void *monitor = zmq_socket(context, ZMQ_PAIR);

@@ -1,0 +1,10 @@
+/* Which links are under custody as the settings have it: its only home. */
+#pragma once
+
+#include "base/vocabulary.h"
+#include "settings/settings.h"
+#include "wire/endpoints.h"
+
+/* What the reader of link `id` speaks: on PROTOCOL_CUSTODY it acknowledges, and what a connection loses is sent again.
+ * A link of acknowledgements is like the data link it belongs to. PROTOCOL_V0 for all that is never acknowledged. */
+Protocol link_protocol(const Settings *settings, EndpointId id);
