@@ -37,7 +37,9 @@ DEFINE_FREEP(Keeper, keeper_free)
 
 Spool *keeper_spool(Keeper *keeper);
 
-/* spool_append() and the commit that will follow. 0, -ENOSPC: not taken (on_flow said or will say so). */
+/* spool_append() and the commit that will follow. 0, -ENOSPC or -ENOMEM: not taken. After keeper_can_take() there is room
+ * for whatever one frame leads to (1 MiB), even while the disk refuses: so ask that before a frame's place in its stream
+ * is judged, never after, for a place that is taken and not filled is lost. */
 int keeper_append(Keeper *keeper, const void *frame, size_t size);
 
 /* An intake accepted something, or a reader acknowledged: the next commit has something to write. */
@@ -50,12 +52,13 @@ bool keeper_can_take(const Keeper *keeper);
 bool keeper_can_commit(const Keeper *keeper);
 const char *keeper_trouble(const Keeper *keeper); /* "" when it can */
 
-/* The spool as a SenderSource's read(), oldest() and renew_stream(); `userdata` is a KeeperReader. */
+/* The spool as a SenderSource, its five functions in order; `userdata` is a KeeperReader. */
 typedef struct KeeperReader {
     Keeper *keeper;
     unsigned reader;
 } KeeperReader;
 int keeper_read(void *reader, uint64_t position, const char **ret, size_t *ret_size);
 uint64_t keeper_oldest(void *reader);
-uint64_t keeper_renew_stream(void *reader);
 void keeper_acknowledge(void *reader, uint64_t position);
+uint64_t keeper_renew_stream(void *reader);
+uint64_t keeper_stream(void *reader);

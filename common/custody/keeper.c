@@ -1,0 +1,409 @@
+/* Commits soon what others wait for (frames, cursors of who sent them) and late what only makes room: that a reader
+ * has committed is known again after a restart as soon as it speaks, so its acknowledgements ride along with the
+ * next commit, or wait a second for one of their own. An idle keeper writes nothing.
+ *
+ * The limit of the spool itself lies a little above the one at which the flow is stopped: what belongs to a frame
+ * that was accepted while there was room must find room, because its place in the stream is taken. */
+#include "custody/keeper.h"
+
+#include "shell/fault-point.h"
+#include "shell/journal.h"
+#include "shell/random-id.h"
+#include "store/commit-trouble.h"
+#include "store/db.h"
+#include "wire/endpoints.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FRAMES_PER_COMMIT = 1000,
+    MEMORY_BYTES = 16 << 20, /* of the newest frames: what readers follow closely never comes from the file */
+    ROOM_BYTES = 16 * FRAME_MAX_BYTES, /* for what belongs to the last frame that was taken */
+};
+#define LAZY_COMMIT_USEC     USEC_PER_SEC
+#define TICK_USEC            USEC_PER_SEC
+#define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
+#define ROOM_AGAIN_RATIO     0.95 /* of the limit: full is over below it */
+#define ALARM_BELOW_RATIO    0.1  /* of the limit: so much less than the alarm ends it */
+
+struct Keeper {
+    Service *service;
+    char name[32];
+    char path[PATH_MAX];
+    const char *readers[SPOOL_READERS_MAX + 1];
+    uint64_t max_bytes;
+    KeeperHandlers handlers;
+    void *userdata;
+
+    Spool *spool;
+    Mono commit_at;   /* what waits is committed then; never when nothing waits */
+    Mono waits_since; /* since when something does */
+    Mono last_attempt;
+    CommitTrouble trouble;
+    bool is_to_reopen, is_full, has_alarm, can_take;
+    int damage; /* -EUCLEAN once reading met it */
+
+    Timer *commit_timer, *tick_timer;
+    Metric *frames, *bytes, *used, *commits, *failures, *can_commit;
+};
+
+/* --- telling --- */
+
+static void tell(const Keeper *keeper, JournalEvent event, const char *text) {
+    JournalField fields[1];
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_SPOOL=%s", keeper->name);
+    journal_event(event, fields, ARRAY_LEN(fields), "%s: %s", keeper->name, text);
+}
+
+static void tell_trouble(const Keeper *keeper) {
+    char text[640];
+    (void)snprintf(text, sizeof text,
+                   "cannot commit: %s. %zu frames are kept in memory, no more are taken or acknowledged.",
+                   keeper->trouble.why.text, spool_n_pending(keeper->spool));
+    tell(keeper, JOURNAL_SPOOL_TROUBLE, text);
+}
+
+static void tell_recovery(const Keeper *keeper, Mono now, int n_frames) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "commits again after %.1f s; %d frames that were kept are on disk",
+                   (double)mono_between(keeper->trouble.since, now) / 1e6, n_frames);
+    tell(keeper, JOURNAL_SPOOL_COMMITS, text);
+}
+
+static void tell_aside(const Keeper *keeper, const char *damage, const char *aside, uint64_t n_saved) {
+    JournalField fields[2];
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_SPOOL=%s", keeper->name);
+    (void)snprintf(fields[1], sizeof fields[1], "DATABASE_ASIDE=%.140s", aside);
+    journal_event(JOURNAL_SPOOL_ASIDE, fields, ARRAY_LEN(fields),
+                  "%s: %s is damaged (%s): moved to %s; %" PRIu64 " frames could be read and are taken over",
+                  keeper->name, keeper->path, damage, aside, n_saved);
+}
+
+/* --- how full --- */
+
+static double used(const Keeper *keeper) {
+    return (double)spool_bytes(keeper->spool) / (double)keeper->max_bytes;
+}
+
+static void follow_alarm(Keeper *keeper) {
+    double limit = service_settings(keeper->service)->custody_alarm_percent / 100;
+    char text[128];
+    if (!keeper->has_alarm && used(keeper) >= limit) {
+        keeper->has_alarm = true;
+        (void)snprintf(text, sizeof text, "%.0f %% of %" PRIu64 " MiB are used, %" PRIu64 " frames wait",
+                       100 * used(keeper), keeper->max_bytes >> 20,
+                       spool_last(keeper->spool) + 1 - spool_oldest(keeper->spool));
+        tell(keeper, JOURNAL_SPOOL_ALARM, text);
+    } else if (keeper->has_alarm && used(keeper) < limit - ALARM_BELOW_RATIO) {
+        keeper->has_alarm = false;
+        journal_note(LOG_NOTICE, "%s: %.0f %% are used, the alarm is over", keeper->name, 100 * used(keeper));
+    }
+}
+
+/* Tells the owner each edge. */
+static void follow_flow(Keeper *keeper) {
+    if (spool_bytes(keeper->spool) >= keeper->max_bytes)
+        keeper->is_full = true;
+    else if (used(keeper) < ROOM_AGAIN_RATIO)
+        keeper->is_full = false;
+    follow_alarm(keeper);
+
+    bool can_take = keeper->trouble.error == 0 && !keeper->is_full;
+    if (can_take == keeper->can_take)
+        return;
+    keeper->can_take = can_take;
+    keeper->handlers.on_flow(can_take, keeper->userdata);
+}
+
+static void count(Keeper *keeper) {
+    metric_set(keeper->frames, (double)(spool_last(keeper->spool) + 1 - spool_oldest(keeper->spool)));
+    metric_set(keeper->bytes, (double)spool_bytes(keeper->spool));
+    metric_set(keeper->used, used(keeper));
+    metric_set(keeper->can_commit, keeper->trouble.error == 0);
+}
+
+/* --- when --- */
+
+static void arm(Keeper *keeper) {
+    Mono deadline = keeper->trouble.error != 0 ? keeper->trouble.retry_at : keeper->commit_at;
+    if (mono_is_never(deadline))
+        timer_clear(keeper->commit_timer);
+    else
+        timer_set(keeper->commit_timer, deadline);
+}
+
+static void commit_within(Keeper *keeper, uint64_t usec) {
+    Mono now = service_now(keeper->service), deadline = mono_after(now, usec);
+    if (mono_is_never(keeper->commit_at))
+        keeper->waits_since = now;
+    if (deadline.usec >= keeper->commit_at.usec)
+        return;
+    keeper->commit_at = deadline;
+    arm(keeper);
+}
+
+void keeper_touch(Keeper *keeper) {
+    commit_within(keeper, usec_from_sec(service_settings(keeper->service)->custody_commit_sec));
+}
+
+static bool is_due(const Keeper *keeper) {
+    Mono now = service_now(keeper->service);
+    if (keeper->trouble.error != 0)
+        return mono_reached(now, keeper->trouble.retry_at);
+    return mono_reached(now, keeper->commit_at) || spool_n_pending(keeper->spool) >= FRAMES_PER_COMMIT;
+}
+
+/* --- committing --- */
+
+static int attempt(Keeper *keeper, Problem *problem) {
+    keeper->last_attempt = service_now(keeper->service);
+    if (keeper->is_to_reopen) {
+        int r = spool_reopen(keeper->spool, problem);
+        if (r < 0)
+            return r;
+        keeper->is_to_reopen = false;
+    }
+    fault_point(FAULT_BEFORE_COMMIT);
+    int r = spool_commit(keeper->spool, problem);
+    if (r >= 0)
+        fault_point(FAULT_AFTER_COMMIT);
+    return r;
+}
+
+/* Damage ends the process: the next start moves the file aside and saves what it can. */
+static int follow_failure(Keeper *keeper, int error, const Problem *why) {
+    metric_add(keeper->failures, 1);
+    if (error == -EUCLEAN) {
+        db_mark_suspect(keeper->path);
+        journal_note(LOG_ERR, "%s: %s is damaged: %s; the next start moves it aside", keeper->name,
+                     keeper->path, why->text);
+        return error;
+    }
+    if (commit_trouble_wants_reopening(error))
+        keeper->is_to_reopen = true;
+    if (commit_trouble_failed(&keeper->trouble, error, why, service_now(keeper->service)))
+        tell_trouble(keeper);
+    follow_flow(keeper);
+    arm(keeper);
+    return 0;
+}
+
+static void follow_success(Keeper *keeper, int n_frames) {
+    metric_add(keeper->commits, 1);
+    keeper->commit_at = mono_never();
+    if (commit_trouble_ended(&keeper->trouble))
+        tell_recovery(keeper, service_now(keeper->service), n_frames);
+    arm(keeper);
+    follow_flow(keeper);
+    keeper->handlers.on_committed(keeper->userdata);
+}
+
+static int commit(Keeper *keeper) {
+    Problem problem = {""};
+    int r = attempt(keeper, &problem);
+    if (r < 0)
+        return follow_failure(keeper, r, &problem);
+    follow_success(keeper, r);
+    return 0;
+}
+
+int keeper_end_batch(Keeper *keeper) {
+    if (keeper->damage < 0)
+        return keeper->damage;
+    return is_due(keeper) ? commit(keeper) : 0;
+}
+
+static int on_commit_time(Timer *timer, Mono now, void *userdata) {
+    (void)timer, (void)now;
+    return keeper_end_batch(userdata);
+}
+
+static int on_tick(Timer *timer, Mono now, void *userdata) {
+    Keeper *keeper = userdata;
+    count(keeper);
+    timer_set(timer, mono_after(now, TICK_USEC));
+    return 0;
+}
+
+/* Something waits and nobody tries to commit it: the loop has lost its timer, and a restart is better than waiting
+ * on. */
+static bool is_attempting(void *userdata, Mono now, Problem *problem) {
+    const Keeper *keeper = userdata;
+    Mono begin =
+        keeper->last_attempt.usec > keeper->waits_since.usec ? keeper->last_attempt : keeper->waits_since;
+    bool holds = mono_is_never(keeper->commit_at) || mono_between(begin, now) < ATTEMPT_OVERDUE_USEC;
+    if (!holds)
+        problem_set(problem, -ETIME, "%s: %zu frames wait and the last attempt to commit is %.1f s old",
+                    keeper->name, spool_n_pending(keeper->spool), (double)mono_between(begin, now) / 1e6);
+    return holds;
+}
+
+/* --- what others do with the spool --- */
+
+int keeper_append(Keeper *keeper, const void *frame, size_t size) {
+    int r = spool_append(keeper->spool, frame, size);
+    if (r < 0)
+        return r;
+    keeper_touch(keeper);
+    follow_flow(keeper);
+    return 0;
+}
+
+int keeper_read(void *userdata, uint64_t position, const char **ret, size_t *ret_size) {
+    const KeeperReader *reader = userdata;
+    Keeper *keeper = reader->keeper;
+    Problem problem = {""};
+    int r = spool_read(keeper->spool, position, ret, ret_size, &problem);
+    if (r >= 0)
+        return r;
+    /* The next commit comes at once, and answers the error as it would its own. */
+    if (r == -EUCLEAN)
+        keeper->damage = follow_failure(keeper, r, &problem);
+    else if (commit_trouble_wants_reopening(r))
+        keeper->is_to_reopen = true;
+    commit_within(keeper, 0);
+    return r;
+}
+
+uint64_t keeper_oldest(void *userdata) {
+    return spool_oldest(((const KeeperReader *)userdata)->keeper->spool);
+}
+
+uint64_t keeper_stream(void *userdata) {
+    return spool_stream(((const KeeperReader *)userdata)->keeper->spool);
+}
+
+uint64_t keeper_renew_stream(void *userdata) {
+    Keeper *keeper = ((const KeeperReader *)userdata)->keeper;
+    spool_renew_stream(keeper->spool, random_id());
+    keeper_touch(keeper);
+    return spool_stream(keeper->spool);
+}
+
+void keeper_acknowledge(void *userdata, uint64_t position) {
+    const KeeperReader *reader = userdata;
+    spool_acknowledge(reader->keeper->spool, reader->reader, position);
+    commit_within(reader->keeper, LAZY_COMMIT_USEC);
+    follow_flow(reader->keeper);
+}
+
+Spool *keeper_spool(Keeper *keeper) {
+    return keeper->spool;
+}
+
+bool keeper_can_take(const Keeper *keeper) {
+    return keeper->can_take;
+}
+
+bool keeper_can_commit(const Keeper *keeper) {
+    return keeper->trouble.error == 0;
+}
+
+const char *keeper_trouble(const Keeper *keeper) {
+    return keeper->trouble.error != 0 ? keeper->trouble.why.text : "";
+}
+
+/* --- making and ending --- */
+
+static int open_at_start(Keeper *keeper, Problem *problem) {
+    const SpoolLimits limits = {.max_bytes = keeper->max_bytes + ROOM_BYTES, .memory_bytes = MEMORY_BYTES};
+    char aside[PATH_MAX];
+    uint64_t n_saved;
+    Problem damage = {""};
+    int r = spool_open(keeper->path, keeper->readers, &limits, &keeper->spool, &damage);
+    if (r != -EUCLEAN)
+        return r < 0 ? problem_set(problem, r, "%s: %s", keeper->path, damage.text) : 0;
+    r = spool_set_aside(keeper->path, keeper->readers, &limits, service_wall(keeper->service), &keeper->spool,
+                        aside, sizeof aside, &n_saved, problem);
+    if (r >= 0)
+        tell_aside(keeper, damage.text, aside, n_saved);
+    return r;
+}
+
+static int set_path(Keeper *keeper, Problem *problem) {
+    const char *directory = service_state_dir(keeper->service);
+    if (directory[0] == '\0')
+        return problem_set(problem, -EINVAL, "expected a directory for the %s: give --state-dir DIR",
+                           keeper->name);
+    int n = snprintf(keeper->path, sizeof keeper->path, "%s/%s.db", directory, keeper->name);
+    return n < (int)sizeof keeper->path ? 0
+                                        : problem_set(problem, -EINVAL, "--state-dir: the name is too long");
+}
+
+static void make_metrics(Keeper *keeper) {
+    Metrics *metrics = service_metrics(keeper->service);
+    char labels[64];
+    (void)snprintf(labels, sizeof labels, "spool=\"%s\"", keeper->name);
+    keeper->frames = metrics_gauge(metrics, "traffic_spool_frames", "Frames that wait for a reader.", labels);
+    keeper->bytes = metrics_gauge(metrics, "traffic_spool_bytes", "Their size.", labels);
+    keeper->used =
+        metrics_gauge(metrics, "traffic_spool_used_ratio", "Their size as a part of the limit.", labels);
+    keeper->commits =
+        metrics_counter(metrics, "traffic_spool_commits_total", "Transactions committed.", labels);
+    keeper->failures =
+        metrics_counter(metrics, "traffic_spool_commit_failures_total", "Transactions that failed.", labels);
+    keeper->can_commit =
+        metrics_gauge(metrics, "traffic_spool_can_commit", "1 while the spool can commit.", labels);
+}
+
+static int make_timers(Keeper *keeper) {
+    int r = timer_new(keeper->service, on_commit_time, keeper, &keeper->commit_timer);
+    if (r >= 0)
+        r = timer_new(keeper->service, on_tick, keeper, &keeper->tick_timer);
+    if (r >= 0)
+        r = health_add(service_health(keeper->service), "commits", is_attempting, keeper);
+    if (r >= 0)
+        timer_set(keeper->tick_timer, service_now(keeper->service));
+    return r;
+}
+
+int keeper_new(Service *service, const KeeperSpec *spec, Keeper **ret, Problem *problem) {
+    scoped(keeper_freep) Keeper *keeper = calloc(1, sizeof *keeper);
+    if (!keeper)
+        return problem_set(problem, -ENOMEM, "%s: out of memory", spec->name);
+    *keeper = (Keeper){.service = service,
+                       .max_bytes = spec->max_bytes,
+                       .handlers = spec->handlers,
+                       .userdata = spec->userdata,
+                       .commit_at = mono_never(),
+                       .can_take = true};
+    (void)snprintf(keeper->name, sizeof keeper->name, "%s", spec->name);
+    for (size_t i = 0; i < SPOOL_READERS_MAX && spec->readers[i]; i++)
+        keeper->readers[i] = spec->readers[i];
+
+    int r = set_path(keeper, problem);
+    if (r >= 0)
+        r = open_at_start(keeper, problem);
+    if (r < 0)
+        return r;
+    make_metrics(keeper);
+    r = make_timers(keeper);
+    if (r < 0)
+        return problem_set(problem, r, "%s: %s", keeper->name, strerror(-r));
+    *ret = take(keeper);
+    return 0;
+}
+
+/* What is not on disk was not acknowledged either, so whoever sent it still has it. */
+Keeper *keeper_free(Keeper *keeper) {
+    if (!keeper)
+        return NULL;
+    Problem problem = {""};
+    if (keeper->spool && spool_is_dirty(keeper->spool) && keeper->damage == 0 &&
+        attempt(keeper, &problem) < 0)
+        journal_note(LOG_WARNING,
+                     "%s: ends with %zu frames that it could not commit and did not acknowledge: %s",
+                     keeper->name, spool_n_pending(keeper->spool), problem.text);
+    if (keeper->can_commit)
+        count(keeper);
+    timer_free(keeper->commit_timer);
+    timer_free(keeper->tick_timer);
+    spool_free(keeper->spool);
+    free(keeper);
+    return NULL;
+}
