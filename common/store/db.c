@@ -148,6 +148,7 @@ const DbKind db_traffic = {
     .samples = (const char *const[]){"SELECT sum(length(event_data)) FROM "
                                      "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
                                      "SELECT sensor_events FROM totals", NULL},
+    .after_doubt = "UPDATE totals SET needs_refill = 1",
 };
 
 /* For a file too large to read at every start, and what the check of the pages does not look at in a small one. */
@@ -206,6 +207,8 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         r = db_migrate(db, kind->schema, (int)kind->schema->n_steps, problem);
     if (r >= 0)
         r = check_samples(db, kind, problem);
+    if (r >= 0 && kind->after_doubt && is_suspect(path))
+        r = db_run(db, kind->after_doubt, problem);
     if (r < 0)
         return r;
     clear_suspect(path);

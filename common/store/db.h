@@ -20,6 +20,8 @@ typedef struct DbKind {
     const Schema *schema;
     /* Read in place of the whole when the file is large: each must give a row. Ends with NULL. */
     const char *const *samples;
+    /* Run when a file that was suspected (db_mark_suspect()) turns out to be whole; may be NULL. */
+    const char *after_doubt;
 } DbKind;
 
 extern const DbKind db_traffic; /* a store's records */
@@ -52,8 +54,8 @@ int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem)
  * new name. */
 int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem);
 
-/* Remembers beside the file that damage was met while running, so that the next db_open() reads all of it
- * whatever its size. */
+/* Remembers beside the file that damage was met while running, so that the next opening reads all of it whatever
+ * its size. A file that is whole all the same is not trusted to be complete: a store wants a refill. */
 void db_mark_suspect(const char *path);
 
 /* The last error of the connection as a negative errno, with SQLite's words in `problem` after `what`. Full:

@@ -20,15 +20,18 @@ typedef struct KeptFrame {
 
 struct GroupCommit {
     GroupCommitLimits limits;
+    Intake *intake;
     RecordWriter *writer;
+    IntakeTable *cursors;
     Decoder *decoder;
 
     char *kept;
     size_t kept_bytes, kept_capacity;
     size_t rows_waiting;
-    Mono oldest;    /* when the first of the waiting records came */
-    bool is_behind; /* the open transaction, if any, lacks records that wait: all of them must be inserted
-                       again */
+    bool is_touched; /* a cursor waits */
+    Mono oldest;     /* when the first of what waits came */
+    bool is_behind;  /* the open transaction, if any, lacks records that wait: all of them must be inserted
+                        again */
 
     int error; /* 0: committing */
     Problem trouble;
@@ -39,11 +42,12 @@ struct GroupCommit {
     GroupCommitCounts counts, open; /* `open`: what the open transaction adds to `counts` */
 };
 
-int group_commit_new(const GroupCommitLimits *limits, GroupCommit **ret) {
+int group_commit_new(const GroupCommitLimits *limits, Intake *intake, GroupCommit **ret) {
     scoped(group_commit_freep) GroupCommit *group = calloc(1, sizeof *group);
     if (!group)
         return -ENOMEM;
     group->limits = *limits;
+    group->intake = intake;
     int r = decoder_new(&group->decoder);
     if (r < 0)
         return r;
@@ -67,33 +71,45 @@ static size_t stride(size_t size) {
     return sizeof(KeptFrame) + (size + alignment - 1) / alignment * alignment;
 }
 
-static int reserve(GroupCommit *group, size_t bytes) {
-    size_t wanted = group->kept_bytes + bytes;
+int group_commit_make_room(GroupCommit *group, size_t size, Problem *problem) {
+    size_t wanted = group->kept_bytes + stride(size);
     if (wanted > group->limits.max_kept_bytes)
-        return -ENOBUFS;
+        return problem_set(problem, -ENOBUFS, "%zu records (%zu bytes) wait for a commit, no room for more",
+                           group->rows_waiting, group->kept_bytes);
     if (wanted <= group->kept_capacity)
         return 0;
     size_t capacity = group->kept_capacity * 2 > wanted ? group->kept_capacity * 2 : wanted;
     char *grown = realloc(group->kept, capacity);
     if (!grown)
-        return -ENOMEM;
+        return problem_set(problem, -ENOMEM, "out of memory");
     group->kept = grown;
     group->kept_capacity = capacity;
     return 0;
 }
 
+static void begin_waiting(GroupCommit *group, Mono now) {
+    if (!group_commit_is_pending(group))
+        group->oldest = now;
+}
+
 static void keep(GroupCommit *group, const void *frame, size_t size, Wall arrival, Mono now) {
+    begin_waiting(group, now);
     KeptFrame *kept = (KeptFrame *)(void *)(group->kept + group->kept_bytes);
     *kept = (KeptFrame){.arrival = arrival, .size = size};
     memcpy(kept + 1, frame, size);
     group->kept_bytes += stride(size);
-    if (group->rows_waiting++ == 0)
-        group->oldest = now;
+    group->rows_waiting++;
+}
+
+void group_commit_touch(GroupCommit *group, Mono now) {
+    begin_waiting(group, now);
+    group->is_touched = true;
 }
 
 static void forget_kept(GroupCommit *group) {
     group->kept_bytes = 0;
     group->rows_waiting = 0;
+    group->is_touched = false;
     group->is_behind = false;
 }
 
@@ -143,10 +159,9 @@ static int fail(GroupCommit *group, int error, const Problem *problem, Mono now)
 int group_commit_add(GroupCommit *group, const void *frame, size_t size, const Message *record, Wall arrival,
                      Mono now, Problem *problem) {
     Problem why = {0};
-    int r = reserve(group, stride(size));
+    int r = group_commit_make_room(group, size, problem);
     if (r < 0)
-        return problem_set(problem, r, "%zu records (%zu bytes) wait for a commit, no room for more",
-                           group->rows_waiting, group->kept_bytes);
+        return r;
     if (group->writer && !group->is_behind) {
         r = insert(group, record, arrival, &why);
         if (r == -EINVAL)
@@ -183,7 +198,11 @@ static int insert_kept(GroupCommit *group, Problem *problem) {
 static int attempt(GroupCommit *group, Wall wall, Problem *problem) {
     if (!group->writer)
         return problem_set(problem, -EAGAIN, "the database is closed");
-    int r = group->is_behind ? insert_kept(group, problem) : 0;
+    int r = record_writer_begin(group->writer, problem);
+    if (r >= 0 && group->is_behind)
+        r = insert_kept(group, problem);
+    if (r >= 0 && group->cursors)
+        r = intake_table_save(group->cursors, problem);
     return r < 0 ? r : record_writer_commit(group->writer, wall, problem);
 }
 
@@ -198,14 +217,17 @@ int group_commit_run(GroupCommit *group, Mono now, Wall wall, Problem *problem) 
     int n_rows = (int)group->rows_waiting;
     count_open_as_committed(group);
     forget_kept(group);
+    if (group->intake)
+        intake_committed(group->intake);
     group->error = 0;
     group->trouble.text[0] = '\0';
     group->last_commit = now;
     return n_rows;
 }
 
-void group_commit_set_writer(GroupCommit *group, RecordWriter *writer) {
+void group_commit_set_writer(GroupCommit *group, RecordWriter *writer, IntakeTable *cursors) {
     group->writer = writer;
+    group->cursors = cursors;
     group->is_behind = group->is_behind || group->rows_waiting > 0;
     group->open = (GroupCommitCounts){0};
 }
@@ -215,7 +237,8 @@ void group_commit_set_writer(GroupCommit *group, RecordWriter *writer) {
 Mono group_commit_deadline(const GroupCommit *group) {
     if (group->error != 0)
         return group->retry_at;
-    return group->rows_waiting > 0 ? mono_after(group->oldest, group->limits.max_wait_usec) : mono_never();
+    return group_commit_is_pending(group) ? mono_after(group->oldest, group->limits.max_wait_usec)
+                                          : mono_never();
 }
 
 bool group_commit_is_due(const GroupCommit *group, Mono now) {
@@ -237,6 +260,10 @@ const char *group_commit_trouble(const GroupCommit *group) {
 
 size_t group_commit_rows_waiting(const GroupCommit *group) {
     return group->rows_waiting;
+}
+
+bool group_commit_is_pending(const GroupCommit *group) {
+    return group->rows_waiting > 0 || group->is_touched;
 }
 
 Mono group_commit_last_commit(const GroupCommit *group) {

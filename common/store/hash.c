@@ -5,6 +5,8 @@
 
 #include "base/macro.h"
 
+#include <string.h>
+
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME  UINT64_C(0x100000001b3)
 
@@ -21,9 +23,14 @@ static uint64_t spread(uint64_t x) {
     return x ^ (x >> 31);
 }
 
+bool event_has_identity(const EventIdentity *identity) {
+    return identity->producer &&
+           strncmp(identity->producer, EVENT_COPY_PRODUCER, sizeof EVENT_COPY_PRODUCER - 1) != 0;
+}
+
 uint64_t event_hash(const EventIdentity *identity) {
     uint64_t hash = FNV_OFFSET;
-    if (identity->producer) {
+    if (event_has_identity(identity)) {
         hash = hash_text(hash, identity->producer);
         hash = spread(hash + (uint64_t)identity->epoch);
         return spread(hash + (uint64_t)identity->sequence);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const QueryKind *const kinds[] = {&query_intersection_kind, &query_history_kind, &query_events_kind,
-                                         &query_counts_kind, &query_status_kind};
+                                         &query_counts_kind,       &query_status_kind,  &query_copy_kind};
 
 int query_lend(QueryJob *job, ReadStatement statement, Problem *problem) {
     int r = reader_lend(job->reader, statement, &job->statement, problem);
@@ -71,6 +71,10 @@ int query_step(QueryJob *job, int n_rows, Problem *problem) {
 
 JsonText query_data(const QueryJob *job) {
     return (JsonText){.text = job->text, .size = job->text_size};
+}
+
+int query_n_passed_over(const QueryJob *job) {
+    return job->n_passed_over;
 }
 
 QueryJob *query_free(QueryJob *job) {

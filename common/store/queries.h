@@ -20,6 +20,12 @@
  *         db_summary, event_set {count, hash}, currently_congested, currently_green_wave, and what the caller
  *         adds
  *
+ *     COPY_RECORDS
+ *         for the other store, which takes them with refill.h: records of `table` (a record's type, or its table) behind
+ *         after_id, oldest arrival first, at most `limit` and QUERY_COPY_BYTES, each as it came. A record that came without
+ *         an identity gets one that is the same in every copy. last_id: where to go on; done: there are no more;
+ *         passed_over: rows that no frame can carry, for example because they nest too deep
+ *
  * Rows are flat objects. Ids are a store's own: a page that begins with before_id must be asked of the store
  * that gave it. Knows neither the city nor the link. */
 #pragma once
@@ -36,12 +42,13 @@ enum {
     QUERY_PAGE_ROWS = 100,
     QUERY_INTERVALS_MAX = 8000,
     QUERY_DATA_MAX_BYTES = 800 * 1024, /* a page ends early rather than exceed what a reply may have */
+    QUERY_COPY_BYTES = 48 * 1024,      /* of records in a copy: they go on in one frame */
 };
 
 typedef struct QueryJob QueryJob;
 
-/* Begins to answer. `added_data`, for SYSTEM_STATUS, is JSON members to put into data ("\"a\":1,\"b\":2"),
- * copied; else NULL. 0; -EINVAL (a malformed request), -ENOENT (before_id names no row), -ENOTSUP (not a
+/* Begins to answer. `added_data`, copied, is for SYSTEM_STATUS JSON members to put into data ("\"a\":1,\"b\":2"), for
+ * COPY_RECORDS the producer of the identities that are made up (it begins with EVENT_COPY_PRODUCER); else NULL. 0; -EINVAL (a malformed request), -ENOENT (before_id names no row), -ENOTSUP (not a
  * query of the database), each with what was expected and what came; or db_error(). */
 int query_begin(Reader *reader, const Query *query, const char *added_data, QueryJob **ret, Problem *problem);
 
@@ -53,6 +60,9 @@ int query_step(QueryJob *job, int n_rows, Problem *problem);
 
 /* After QUERY_DONE: the data member. Borrowed from the job. */
 JsonText query_data(const QueryJob *job);
+
+/* After the QUERY_DONE of a COPY_RECORDS: rows that are not in it. */
+int query_n_passed_over(const QueryJob *job);
 
 QueryJob *query_free(QueryJob *job); /* before its reader */
 DEFINE_FREEP(QueryJob, query_free)

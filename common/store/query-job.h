@@ -15,6 +15,8 @@ typedef struct QueryKind {
     int (*step)(QueryJob *job, int n_rows, Problem *problem);
 } QueryKind;
 
+enum { QUERY_MEMBERS_MAX = 16 };
+
 struct QueryJob {
     const QueryKind *kind;
     Reader *reader;
@@ -40,6 +42,12 @@ struct QueryJob {
     TimestampText seen; /* the timestamp seen last and its interval */
     uint64_t seen_bucket;
 
+    /* the copy of a table */
+    MessageTag copied;
+    int64_t made_at, last_id;
+    int n_passed_over;
+    int columns[QUERY_MEMBERS_MAX]; /* of its members */
+
     /* the walk over intersections */
     char intersection[32];
     char *waves; /* JSON list of the intersections in a green wave, while the congested are written */
@@ -49,6 +57,7 @@ struct QueryJob {
 
 extern const QueryKind query_history_kind, query_events_kind, query_counts_kind; /* query-list.c */
 extern const QueryKind query_intersection_kind, query_status_kind;               /* query-summary.c */
+extern const QueryKind query_copy_kind;                                          /* query-copy.c */
 
 int query_lend(QueryJob *job, ReadStatement statement, Problem *problem);
 void query_take_back(QueryJob *job);

@@ -54,6 +54,11 @@ static const char *const sql[READ_STATEMENT_COUNT] = {
         "congestion_records, event_set, committed_us FROM totals WHERE only_row = 1",
     [READ_EVENT_PLACE] = "SELECT timestamp FROM sensor_events WHERE id = ?1",
     [READ_HISTORY_PLACE] = "SELECT timestamp FROM congestion_history WHERE id = ?1",
+    [READ_MADE_AT] = "SELECT made_at FROM totals WHERE only_row = 1",
+    [READ_COPY_EVENTS] = "SELECT * FROM sensor_events WHERE id > ?1 ORDER BY id",
+    [READ_COPY_HISTORY] = "SELECT * FROM congestion_history WHERE id > ?1 ORDER BY id",
+    [READ_COPY_LIGHTS] = "SELECT * FROM semaphore_states WHERE id > ?1 ORDER BY id",
+    [READ_COPY_ACTIONS] = "SELECT * FROM priority_actions WHERE id > ?1 ORDER BY id",
 };
 
 struct Reader {

@@ -30,6 +30,12 @@ typedef enum ReadStatement {
     READ_TOTALS,           /* -> the columns of totals in the order of StoreTotals */
     READ_EVENT_PLACE,      /* id -> its timestamp */
     READ_HISTORY_PLACE,
+    READ_MADE_AT, /* -> the second in which the file was made */
+    /* id -> every column of the rows behind it, in the order of arrival; in the order of record_tables[] */
+    READ_COPY_EVENTS,
+    READ_COPY_HISTORY,
+    READ_COPY_LIGHTS,
+    READ_COPY_ACTIONS,
     READ_STATEMENT_COUNT,
 } ReadStatement;
 

@@ -51,6 +51,13 @@ _Static_assert(SensorEventRecord_has_sensor_type == 1 && SensorEventRecord_has_e
 const MessageTag record_tables[] = {MESSAGE_SENSOR_EVENT_RECORD, MESSAGE_CONGESTION_RECORD,
                                     MESSAGE_SEMAPHORE_RECORD, MESSAGE_PRIORITY_RECORD};
 
+int record_table_index(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+        if (strcmp(tables[i].name, name) == 0 || strcmp(message_wire_name(tables[i].tag), name) == 0)
+            return (int)i;
+    return -1;
+}
+
 enum { FIRST_MEMBER_PARAMETER = 3, SQL_MAX_BYTES = 2048 };
 
 typedef struct TableStatements {
@@ -108,8 +115,9 @@ static int prepare_table(sqlite3 *db, const Table *table, TableStatements *ret, 
 /* --- totals --- */
 
 static int load_totals(RecordWriter *writer, Problem *problem) {
-    static const char sql[] = "SELECT sensor_events, congestion_detections, green_waves, semaphore_changes, "
-                              "priority_actions, congestion_records, event_set, committed_us FROM totals";
+    static const char sql[] =
+        "SELECT sensor_events, congestion_detections, green_waves, semaphore_changes, "
+        "priority_actions, congestion_records, event_set, committed_us, needs_refill FROM totals";
     sqlite3_stmt *statement;
     if (sqlite3_prepare_v2(writer->db, sql, -1, &statement, NULL) != SQLITE_OK)
         return db_error(writer->db, "totals", problem);
@@ -124,6 +132,7 @@ static int load_totals(RecordWriter *writer, Problem *problem) {
             .congestion_records = sqlite3_column_int64(statement, 5),
             .event_set = (uint64_t)sqlite3_column_int64(statement, 6),
             .committed_us = (uint64_t)sqlite3_column_int64(statement, 7),
+            .needs_refill = sqlite3_column_int64(statement, 8) != 0,
         };
         writer->committed_totals = writer->totals;
         writer->newest_created_us = writer->totals.committed_us + 1;
@@ -137,7 +146,7 @@ static int load_totals(RecordWriter *writer, Problem *problem) {
 static const char write_totals_sql[] =
     "UPDATE totals SET sensor_events = ?1, congestion_detections = ?2, green_waves = ?3, semaphore_changes = "
     "?4, "
-    "priority_actions = ?5, congestion_records = ?6, event_set = ?7, committed_us = ?8";
+    "priority_actions = ?5, congestion_records = ?6, event_set = ?7, committed_us = ?8, needs_refill = ?9";
 
 /* What one row means for the totals, `times` +1 or -1; `mark` is the third column of select_oldest. */
 static void count_row(StoreTotals *totals, MessageTag tag, uint64_t mark, int times) {
@@ -174,10 +183,10 @@ static uint64_t mark_of(const Message *record) {
     const SensorEventRecord *event = &record->SENSOR_EVENT_RECORD;
     EventIdentity identity = {.epoch = event->epoch, .sequence = event->sequence};
     if (message_has(event, SensorEventRecord, producer) && message_has(event, SensorEventRecord, epoch) &&
-        message_has(event, SensorEventRecord, sequence)) {
+        message_has(event, SensorEventRecord, sequence))
         identity.producer = event->producer;
+    if (event_has_identity(&identity))
         return event_hash(&identity);
-    }
     TimestampText timestamp = timestamp_format(event->timestamp);
     bool has_data = message_has(event, SensorEventRecord, event_data);
     char *data = strndup(has_data ? event->event_data.text : "{}", has_data ? event->event_data.size : 2);
@@ -250,12 +259,12 @@ static int finish(RecordWriter *writer, sqlite3_stmt *statement, const char *wha
     return r;
 }
 
-static int ensure_transaction(RecordWriter *writer, Problem *problem) {
+int record_writer_begin(RecordWriter *writer, Problem *problem) {
     return record_writer_has_transaction(writer) ? 0 : finish(writer, writer->begin, "begin", problem);
 }
 
 int record_writer_commit(RecordWriter *writer, Wall now, Problem *problem) {
-    int r = ensure_transaction(writer, problem);
+    int r = record_writer_begin(writer, problem);
     if (r < 0)
         return r;
     StoreTotals *totals = &writer->totals;
@@ -267,7 +276,8 @@ int record_writer_commit(RecordWriter *writer, Wall now, Problem *problem) {
                                (uint64_t)totals->priority_actions,
                                (uint64_t)totals->congestion_records,
                                totals->event_set,
-                               totals->committed_us};
+                               totals->committed_us,
+                               totals->needs_refill};
     for (size_t i = 0; i < ARRAY_LEN(values); i++)
         sqlite3_bind_int64(writer->write_totals, (int)i + 1, (sqlite3_int64)values[i]);
     r = finish(writer, writer->write_totals, "totals", problem);
@@ -287,6 +297,10 @@ void record_writer_rollback(RecordWriter *writer) {
     }
     writer->totals = writer->committed_totals;
     writer->newest_created_us = writer->committed_totals.committed_us + 1;
+}
+
+void record_writer_set_refilled(RecordWriter *writer) {
+    writer->totals.needs_refill = false;
 }
 
 /* --- inserting --- */
@@ -353,7 +367,7 @@ int record_writer_insert(RecordWriter *writer, const Message *record, Wall arriv
     TableStatements *statements = statements_of(writer, record->tag);
     if (!statements)
         return problem_set(problem, -EINVAL, "expected a record, got another message");
-    int r = ensure_transaction(writer, problem);
+    int r = record_writer_begin(writer, problem);
     if (r < 0)
         return r;
 
@@ -379,7 +393,7 @@ int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_ma
     StoreTotals totals = writer->totals;
     sqlite3_int64 last_id = 0;
     int n_deleted = 0, rc;
-    int r = ensure_transaction(writer, problem);
+    int r = record_writer_begin(writer, problem);
     if (r < 0)
         return r;
 

@@ -23,6 +23,7 @@ typedef struct StoreTotals {
     int64_t congestion_records;
     uint64_t event_set;    /* see hash.h */
     uint64_t committed_us; /* created_us of the last commit */
+    bool needs_refill;     /* the file was made anew and lacks what the other store holds */
 } StoreTotals;
 
 /* `db` is the connection that writes; it must outlive the writer. 0, or db_error(). */
@@ -36,6 +37,9 @@ typedef enum RecordOutcome {
     RECORD_NEW,
     RECORD_REPEAT, /* its identity is stored already: nothing was changed */
 } RecordOutcome;
+
+/* Opens a transaction when none is open. 0 or db_error(). */
+int record_writer_begin(RecordWriter *writer, Problem *problem);
 
 /* Inserts one message of the RECORD family, opening a transaction when none is open. A RecordOutcome, or a
  * negative errno of db_error(): then the caller rolls back. -EINVAL is about this record only: the others of
@@ -51,6 +55,9 @@ bool record_writer_has_transaction(const RecordWriter *writer);
 /* With what is inserted but not committed. Valid until the writer's next use. */
 const StoreTotals *record_writer_totals(const RecordWriter *writer);
 
+/* With the next commit the file has what the other store held. */
+void record_writer_set_refilled(RecordWriter *writer);
+
 /* Deletes up to `n_max` rows of a table, oldest arrival first, as long as `may_delete` agrees about a row
  * (its arrival, and how many rows the table has now). Opens a transaction when none is open. Returns how
  * many, or db_error(). */
@@ -61,3 +68,6 @@ int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_ma
 /* The tables by the message that fills them, in no order of importance. */
 extern const MessageTag record_tables[];
 enum { RECORD_TABLE_COUNT = 4 };
+
+/* The index into record_tables[] of a table's name in the schema, or of its record's type; -1 when it is neither. */
+int record_table_index(const char *name);

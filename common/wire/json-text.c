@@ -144,6 +144,14 @@ static const char *skip_string(const char *at) {
     return at + 1;
 }
 
+static JsonText without_blanks(const char *from, const char *to) {
+    while (from < to && is_one_of(*from, " \t\r\n"))
+        from++;
+    while (to > from && is_one_of(to[-1], " \t\r\n"))
+        to--;
+    return (JsonText){.text = from, .size = (size_t)(to - from)};
+}
+
 JsonText object_text_value(const char *text, size_t size, size_t index) {
     const char *end = text + size, *value = NULL;
     size_t depth = 0, n_colons = 0;
@@ -163,9 +171,42 @@ JsonText object_text_value(const char *text, size_t size, size_t index) {
             value = at + 1;
         at++;
     }
-    while (value < end && is_one_of(*value, " \t\r\n"))
-        value++;
-    while (end > value && is_one_of(end[-1], " \t\r\n"))
-        end--;
-    return (JsonText){.text = value, .size = (size_t)(end - value)};
+    return without_blanks(value, end);
+}
+
+bool array_text_next(JsonText array, size_t *at, JsonText *ret) {
+    const char *end = array.text + array.size, *value = array.text + (*at > 0 ? *at : 1), *to = value;
+    size_t depth = 1;
+    while (to < end) {
+        if (*to == '"') {
+            to = skip_string(to);
+            continue;
+        }
+        if (depth == 1 && (*to == ',' || *to == ']'))
+            break;
+        depth += *to == '{' || *to == '[';
+        depth -= *to == '}' || *to == ']';
+        to++;
+    }
+    JsonText element = without_blanks(value, to);
+    if (element.size == 0) /* the end, or [] */
+        return false;
+    *at = (size_t)(to - array.text) + (*to == ',');
+    *ret = element;
+    return true;
+}
+
+size_t json_text_depth(JsonText json) {
+    size_t depth = 0, deepest = 0;
+    for (const char *at = json.text; at < json.text + json.size;) {
+        if (*at == '"') {
+            at = skip_string(at);
+            continue;
+        }
+        depth += *at == '{' || *at == '[';
+        deepest = depth > deepest ? depth : deepest;
+        depth -= *at == '}' || *at == ']';
+        at++;
+    }
+    return deepest;
 }

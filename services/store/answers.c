@@ -3,17 +3,22 @@
  * nearly all are, never queues. */
 #include "answers.h"
 
+#include "city-check.h"
 #include "copies.h"
 #include "replies.h"
+#include "shell/journal.h"
 #include "shell/link.h"
+#include "store/hash.h"
 #include "store/json-out.h"
 #include "store/queries.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TURN_ROWS = 1000, /* looked at in a turn */
@@ -40,7 +45,8 @@ struct Answers {
     size_t n_askers;
     TurnTaker *asker_turns;
 
-    Metric *asked;
+    char copy_producer[64]; /* of the identities that copies of rows without one get */
+    Metric *asked, *passed_over;
 };
 
 /* --- questions to the database, a few rows a turn --- */
@@ -62,16 +68,32 @@ static Asker *asker_new(const LinkRoute *route, const Query *query) {
     return asker;
 }
 
+/* Once a copy: a row that no frame can carry is missing in the other store from then on. */
+static void tell_passed_over(Answers *answers, const Asker *asker) {
+    int n = query_n_passed_over(asker->job);
+    if (n == 0)
+        return;
+    metric_add(answers->passed_over, (uint64_t)n);
+    journal_note(LOG_ERR,
+                 "%d rows of %s behind row %" PRId64
+                 " cannot be copied to the other store: no frame can carry "
+                 "them",
+                 n, asker->query.table, asker->query.after_id);
+}
+
 /* True when the asker has got its reply. */
 static bool step_asker(Answers *answers, Asker *asker) {
     Problem problem = {0};
     int r = query_step(asker->job, TURN_ROWS, &problem);
     if (r == QUERY_MORE)
         return false;
-    if (r == QUERY_DONE)
+    if (r == QUERY_DONE) {
         reply_ok(answers->replies, &asker->route, &asker->query, NULL, query_data(asker->job));
-    else
+        tell_passed_over(answers, asker);
+    } else {
         reply_problem(answers->replies, &asker->route, &asker->query, r, &problem);
+        database_reading_failed(answers->database, r, &problem);
+    }
     return true;
 }
 
@@ -105,8 +127,9 @@ static char *status_members(const Answers *answers) {
     write_json_string(out, state.trouble);
     fprintf(out,
             ",\"rows_waiting\":%zu,\"commit_age_us\":%" PRIu64 ",\"disk_free_bytes\":%" PRIu64
-            ",\"file_bytes\":%" PRId64 ",\"backup\":",
-            state.rows_waiting, state.commit_age_usec, state.disk_free_bytes, state.file_bytes);
+            ",\"file_bytes\":%" PRId64 ",\"needs_refill\":%s,\"backup\":",
+            state.rows_waiting, state.commit_age_usec, state.disk_free_bytes, state.file_bytes,
+            state.needs_refill ? "true" : "false");
     copies_write_state(answers->copies, out);
     fputc('}', out);
     fclose(out);
@@ -129,11 +152,14 @@ static void ask_database(Answers *answers, const LinkRoute *route, const Query *
     }
     char *members = strcmp(query->command, "SYSTEM_STATUS") == 0 ? status_members(answers) : NULL;
     Asker *asker = asker_new(route, query);
-    int r = asker ? query_begin(reader, query, members, &asker->job, &problem)
-                  : problem_set(&problem, -ENOMEM, "out of memory");
+    int r =
+        asker ? query_begin(reader, query, members ? members : answers->copy_producer, &asker->job, &problem)
+              : problem_set(&problem, -ENOMEM, "out of memory");
     free(members);
-    if (r < 0)
+    if (r < 0) {
         reply_problem(answers->replies, route, query, r, &problem);
+        database_reading_failed(answers->database, r, &problem);
+    }
     if (r < 0 || step_asker(answers, asker)) {
         asker_free(asker);
         return;
@@ -162,6 +188,41 @@ static void refuse_force(Answers *answers, const LinkRoute *route, const Query *
     reply_error(answers->replies, route, query, CAUSE_BAD_REQUEST, problem.text);
 }
 
+/* --- the other store's records --- */
+
+static void reply_taken(Answers *answers, const LinkRoute *route, const Query *query,
+                        const RefillCounts *counts) {
+    char data[96];
+    int size = snprintf(data, sizeof data, "{\"taken\":%d,\"repeated\":%d,\"refused\":%d}", counts->n_taken,
+                        counts->n_repeated, counts->n_refused);
+    reply_ok(answers->replies, route, query, NULL, (JsonText){.text = data, .size = (size_t)size});
+}
+
+static void take_records(Answers *answers, const LinkRoute *route, const Query *query) {
+    Problem problem = {0};
+    RefillCounts counts = {0};
+    DatabaseState state = database_state(answers->database);
+    bool is_last = message_has(query, Query, is_last) && query->is_last;
+    JsonText records = message_has(query, Query, records) ? query->records : (JsonText){"", 0};
+    if (state.can_commit && !state.needs_refill) {
+        reply_error(answers->replies, route, query, CAUSE_REFUSED, "it needs no refill: it has its records");
+        return;
+    }
+    int r = database_refill(answers->database, records, is_last, is_of_this_city,
+                            (void *)service_city(answers->service), &counts, &problem);
+    if (r < 0) {
+        reply_error(answers->replies, route, query, r == -EINVAL ? CAUSE_BAD_REQUEST : CAUSE_UNAVAILABLE,
+                    problem.text);
+        return;
+    }
+    if (counts.n_refused > 0)
+        journal_note(LOG_WARNING, "%d of the other store's records were refused: %s", counts.n_refused,
+                     problem.text);
+    reply_taken(answers, route, query, &counts);
+}
+
+/* --- commands --- */
+
 static void make_backup(Answers *answers, const LinkRoute *route, const Query *query) {
     copies_make(answers->copies, route, query);
 }
@@ -170,15 +231,10 @@ static const struct {
     const char *command;
     void (*answer)(Answers *answers, const LinkRoute *route, const Query *query);
 } commands[] = {
-    {"QUERY_INTERSECTION", ask_database},
-    {"QUERY_HISTORY", ask_database},
-    {"QUERY_EVENTS", ask_database},
-    {"COUNT_EVENTS", ask_database},
-    {"SYSTEM_STATUS", ask_database},
-    {"HEALTH_CHECK", answer_health},
-    {"BACKUP", make_backup},
-    {"FORCE_GREEN_WAVE", refuse_force},
-    {"FORCE_SEMAPHORE", refuse_force},
+    {"QUERY_INTERSECTION", ask_database}, {"QUERY_HISTORY", ask_database},   {"QUERY_EVENTS", ask_database},
+    {"COUNT_EVENTS", ask_database},       {"SYSTEM_STATUS", ask_database},   {"COPY_RECORDS", ask_database},
+    {"TAKE_RECORDS", take_records},       {"HEALTH_CHECK", answer_health},   {"BACKUP", make_backup},
+    {"FORCE_GREEN_WAVE", refuse_force},   {"FORCE_SEMAPHORE", refuse_force},
 };
 
 static void answer(Answers *answers, const LinkRoute *route, const Query *query) {
@@ -235,6 +291,14 @@ static int on_refused(Link *link, const LinkFrame *frame, Refusal refusal, const
 
 /* --- making and ending --- */
 
+/* Who made the identity of a copy: this store on this machine. Cut where a producer's name would be too long. */
+static void name_copies(Answers *answers) {
+    char host[HOST_NAME_MAX + 1] = "";
+    (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(answers->copy_producer, sizeof answers->copy_producer, EVENT_COPY_PRODUCER "%s@%.40s",
+                   store_role_words[answers->role], host);
+}
+
 int answers_new(Service *service, StoreRole role, Turns *turns, Database *database, Answers **ret,
                 Problem *problem) {
     static const LinkHandlers handlers = {.on_frame = on_frame, .on_refused = on_refused};
@@ -247,6 +311,10 @@ int answers_new(Service *service, StoreRole role, Turns *turns, Database *databa
     answers->role = role;
     answers->database = database;
     answers->asked = metrics_counter(metrics, "traffic_store_queries_total", "Questions that came.", "");
+    answers->passed_over =
+        metrics_counter(metrics, "traffic_store_copies_passed_over_total",
+                        "Rows that could not be copied for the other store: no frame can carry them.", "");
+    name_copies(answers);
     int r = decoder_new(&answers->decoder);
     if (r >= 0)
         r = turn_taker_new(turns, take_asker_turn, answers, &answers->asker_turns);

@@ -37,6 +37,7 @@ static Message own_beat(SignsOfLife *signs) {
     beat->n_records = state.n_records;
     (void)snprintf(beat->event_set, sizeof beat->event_set, "%016" PRIx64, state.event_set);
     beat->committed_until = (int64_t)state.committed_until;
+    beat->needs_refill = state.needs_refill;
     message_mark(beat, Heartbeat, role);
     message_mark(beat, Heartbeat, boot_id);
     message_mark(beat, Heartbeat, epoch);
@@ -48,6 +49,7 @@ static Message own_beat(SignsOfLife *signs) {
     message_mark(beat, Heartbeat, n_records);
     message_mark(beat, Heartbeat, event_set);
     message_mark(beat, Heartbeat, committed_until);
+    message_mark(beat, Heartbeat, needs_refill);
     return message;
 }
 

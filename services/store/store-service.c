@@ -1,7 +1,12 @@
-/* The records link, and the parts of the store put together. */
+/* The records link, and the parts of the store put together.
+ *
+ * A record under custody is judged by its place in its writer's stream, added to the open transaction together with
+ * that place, and acknowledged when the transaction is on the disk. */
 #include "store-service.h"
 
 #include "answers.h"
+#include "city-check.h"
+#include "custody/receiver.h"
 #include "database.h"
 #include "shell/link.h"
 #include "signs-of-life.h"
@@ -18,57 +23,59 @@ typedef struct Store {
     Answers *answers;
     SignsOfLife *signs;
     Link *records;
+    Receiver *receiver;
     Decoder *decoder;
 } Store;
 
 /* --- records --- */
 
-/* The intersection a record is about, or NULL: a priority action is about a street. */
-static const char *intersection_of(const Message *record) {
-    switch (record->tag) {
-    case MESSAGE_SENSOR_EVENT_RECORD:
-        return record->SENSOR_EVENT_RECORD.intersection;
-    case MESSAGE_CONGESTION_RECORD:
-        return record->CONGESTION_RECORD.intersection;
-    case MESSAGE_SEMAPHORE_RECORD:
-        return record->SEMAPHORE_RECORD.intersection;
-    default:
-        return NULL;
-    }
-}
-
-static bool is_of_this_city(const Store *store, const Message *record, Problem *problem) {
-    const City *city = service_city(store->service);
-    const char *id = intersection_of(record);
-    if (!id || city_find_intersection(city, id) != CITY_NO_INDEX)
-        return true;
-    problem_set(problem, -EBADMSG, "interseccion: expected one of the %zu intersections of %s, got \"%s\"",
-                city->n_intersections, city->name, id);
-    return false;
-}
-
-static int on_record(Link *link, const LinkFrame *frame, void *userdata) {
-    Store *store = userdata;
+/* 0: taken. -EBADMSG: refused by what it says, and counted. Any other negative errno ends the process. */
+static int take_record(Store *store, const LinkFrame *frame) {
     Message record;
     Refusal refusal;
     Problem problem = {0};
     int r = message_decode(store->decoder, MESSAGE_FAMILY_RECORD, frame->data, frame->size, &record, &refusal,
                            &problem);
-    if (r >= 0 && !is_of_this_city(store, &record, &problem)) {
+    if (r >= 0 && !is_of_this_city(&record, (void *)service_city(store->service), &problem)) {
         refusal = REFUSAL_UNKNOWN_INTERSECTION;
         r = -EBADMSG;
     }
     if (r >= 0)
         r = database_add(store->database, frame->data, frame->size, &record, &problem);
-    if (r == -EINVAL || r == -ENOBUFS) {
-        refusal = REFUSAL_OUT_OF_RANGE; /* counted, and the entry says what and how much */
+    if (r == -EINVAL) {
+        refusal = REFUSAL_OUT_OF_RANGE; /* the entry says what the tables expect */
         r = -EBADMSG;
     }
-    if (r == -EBADMSG) {
-        link_refuse(link, frame, refusal, &problem);
+    if (r == -EBADMSG)
+        link_refuse(store->records, frame, refusal, &problem);
+    return r;
+}
+
+/* Whether it can be kept is asked before it is judged: a frame that is left unjudged comes again. */
+static int on_record(Link *link, const LinkFrame *frame, void *userdata) {
+    Store *store = userdata;
+    Problem problem = {0};
+    LinkFrame record;
+    int r = database_make_room(store->database, frame->size, &problem);
+    if (r == -ENOBUFS) {
+        link_refuse(link, frame, REFUSAL_OUT_OF_RANGE, &problem);
         return 0;
     }
-    return r;
+    if (r < 0)
+        return r;
+    ReceiverVerdict verdict = receiver_judge(store->receiver, frame, &record);
+    if (verdict == RECEIVER_LEAVE)
+        return 0;
+    if (verdict == RECEIVER_TAKE)
+        database_touch(store->database); /* also for what is refused now: it must not come again for ever */
+    r = take_record(store, &record);
+    return r == -EBADMSG ? 0 : r;
+}
+
+static void on_committed(void *userdata) {
+    Store *store = userdata;
+    if (store->receiver)
+        receiver_acknowledge(store->receiver);
 }
 
 /* Unread records wait in the link and then at their sender, so that a store in trouble loses none and keeps
@@ -93,7 +100,8 @@ static int on_batch_end(void *userdata) {
 /* --- the service --- */
 
 static int start(Service *service, void **ret_state, Problem *problem) {
-    static const DatabaseHandlers database_handlers = {.on_flow = on_flow, .on_closing = on_closing};
+    static const DatabaseHandlers database_handlers = {
+        .on_flow = on_flow, .on_committed = on_committed, .on_closing = on_closing};
     static const LinkHandlers record_handlers = {.on_frame = on_record};
     Store *store = calloc(1, sizeof *store);
     if (!store)
@@ -107,12 +115,14 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     if (r >= 0)
         r = turns_new(service, &store->turns);
     if (r >= 0)
-        r = database_new(service, store->role, store->turns, &database_handlers, store, &store->database,
-                         problem);
+        r = database_new(service, store->role, records, store->turns, &database_handlers, store,
+                         &store->database, problem);
     if (r >= 0)
         r = answers_new(service, store->role, store->turns, store->database, &store->answers, problem);
     if (r >= 0)
         r = signs_of_life_new(service, store->role, store->database, &store->signs, problem);
+    if (r >= 0)
+        r = receiver_new(service, records, true, database_intake(store->database), &store->receiver, problem);
     if (r >= 0)
         r = link_bind(service, records, &record_handlers, store, &store->records, problem);
     if (r < 0)
@@ -128,6 +138,7 @@ static void stop(void *state) {
         return;
     zhub_on_batch_end(service_hub(store->service), NULL, NULL);
     store->records = link_free(store->records);
+    store->receiver = receiver_free(store->receiver); /* what is committed from here on is not acknowledged */
     store->signs = signs_of_life_free(store->signs);
     store->answers = answers_free(store->answers);
     store->database = database_free(store->database);

@@ -55,7 +55,29 @@ static void older_file_is_migrated_and_its_rows_are_counted(void **state) {
     assert_int_equal(after->congestion_detections, 1);
     assert_true(after->event_set == before.event_set);
     assert_true(after->committed_us >= NOON.usec);
+    assert_false(after->needs_refill);
     record_writer_free(writer);
+    db_close(db);
+}
+
+static void new_file_wants_a_refill_and_knows_when_it_was_made(void **state) {
+    sqlite3 *db = test_open(*state);
+    assert_int_equal(test_integer(db, "SELECT needs_refill FROM totals"), 1);
+    assert_true(test_integer(db, "SELECT abs(made_at - strftime('%s', 'now')) < 100 FROM totals"));
+    db_close(db);
+}
+
+static void suspected_file_that_is_whole_wants_a_refill(void **state) {
+    TestFile *file = *state;
+    sqlite3 *db = test_open(file);
+    test_run(db, "UPDATE totals SET needs_refill = 0");
+    db_close(db);
+    db = test_open(file);
+    assert_int_equal(test_integer(db, "SELECT needs_refill FROM totals"), 0);
+    db_close(db);
+    db_mark_suspect(file->path);
+    db = test_open(file);
+    assert_int_equal(test_integer(db, "SELECT needs_refill FROM totals"), 1);
     db_close(db);
 }
 
@@ -228,6 +250,8 @@ int main(void) {
         FILE_TEST(new_file_gets_the_newest_schema_and_durable_commits),
         FILE_TEST(steps_are_numbered_without_a_gap),
         FILE_TEST(older_file_is_migrated_and_its_rows_are_counted),
+        FILE_TEST(new_file_wants_a_refill_and_knows_when_it_was_made),
+        FILE_TEST(suspected_file_that_is_whole_wants_a_refill),
         FILE_TEST(file_of_a_newer_program_is_refused_and_left_alone),
         FILE_TEST(migration_that_fails_leaves_the_version_as_it_was),
         FILE_TEST(overwritten_pages_are_found),

@@ -19,6 +19,8 @@ typedef struct Fixture {
     TestFile *file;
     sqlite3 *db;
     RecordWriter *writer;
+    Intake intake;
+    IntakeTable *cursors;
     GroupCommit *group;
     Problem problem;
 } Fixture;
@@ -26,11 +28,16 @@ typedef struct Fixture {
 static void open_all(Fixture *fixture) {
     fixture->db = test_open(fixture->file);
     fixture->writer = test_writer(fixture->db);
-    group_commit_set_writer(fixture->group, fixture->writer);
+    int r = fixture->cursors ? intake_table_set_db(fixture->cursors, fixture->db, &fixture->problem)
+                             : intake_table_new(fixture->db, "test", &fixture->intake, &fixture->cursors,
+                                                &fixture->problem);
+    assert_int_equal(r, 0);
+    group_commit_set_writer(fixture->group, fixture->writer, fixture->cursors);
 }
 
 static void close_all(Fixture *fixture) {
-    group_commit_set_writer(fixture->group, NULL);
+    group_commit_set_writer(fixture->group, NULL, NULL);
+    assert_int_equal(intake_table_set_db(fixture->cursors, NULL, NULL), 0);
     fixture->writer = record_writer_free(fixture->writer);
     fixture->db = db_close(fixture->db);
 }
@@ -42,7 +49,8 @@ static int setup(void **state) {
     void *file;
     test_file_setup(&file);
     fixture = (Fixture){.file = file};
-    assert_int_equal(group_commit_new(&limits, &fixture.group), 0);
+    intake_init(&fixture.intake);
+    assert_int_equal(group_commit_new(&limits, &fixture.intake, &fixture.group), 0);
     open_all(&fixture);
     *state = &fixture;
     return 0;
@@ -52,6 +60,7 @@ static int teardown(void **state) {
     Fixture *fixture = *state;
     void *file = fixture->file;
     close_all(fixture);
+    intake_table_free(fixture->cursors);
     group_commit_free(fixture->group);
     return test_file_teardown(&file);
 }
@@ -65,6 +74,35 @@ static int add(Fixture *fixture, int n, Mono now) {
 static void add_range(Fixture *fixture, int first, int last, Mono now) {
     for (int n = first; n <= last; n++)
         assert_int_equal(add(fixture, n, now), 0);
+}
+
+enum { STREAM = 77, EPOCH = 5 };
+
+static IntakeAnswer judge(Fixture *fixture, int position) {
+    Hop hop = {.stream = STREAM, .epoch = EPOCH, .position = (uint64_t)position, .oldest = 1};
+    return intake_judge(&fixture->intake, &hop);
+}
+
+/* Event `n` at position `n` of a writer under custody. */
+static void add_under_custody(Fixture *fixture, int n, Mono now) {
+    assert_int_equal(judge(fixture, n).verdict, INTAKE_ACCEPT);
+    group_commit_touch(fixture->group, now);
+    assert_int_equal(add(fixture, n, now), 0);
+}
+
+/* The cursor that another process would begin with; 0 when there is none. */
+static uint64_t committed_position(Fixture *fixture) {
+    sqlite3 *reader = NULL;
+    assert_int_equal(db_open_reader(fixture->file->path, &reader, &fixture->problem), 0);
+    int64_t position =
+        test_integer(reader, "SELECT coalesce(max(committed), 0) FROM intake WHERE link = 'test'");
+    db_close(reader);
+    return (uint64_t)position;
+}
+
+static uint64_t acknowledged_position(Fixture *fixture) {
+    const IntakeCursor *cursor = intake_newest(&fixture->intake);
+    return cursor ? cursor->committed : 0;
 }
 
 static int run(Fixture *fixture, Mono now) {
@@ -147,6 +185,112 @@ static void empty_commit_proves_that_the_file_takes_commits(void **state) {
     assert_int_equal(run(fixture, AT(8)), -EROFS);
     assert_false(group_commit_can_commit(fixture->group));
     test_run(fixture->db, "PRAGMA query_only = OFF");
+}
+
+/* --- custody --- */
+
+static void cursor_is_committed_with_its_records_and_not_before(void **state) {
+    Fixture *fixture = *state;
+    for (int n = 1; n <= 3; n++)
+        add_under_custody(fixture, n, AT(0));
+    assert_int_equal(acknowledged_position(fixture), 0);
+    assert_int_equal(committed_position(fixture), 0);
+    assert_int_equal(run(fixture, AT(WAIT_USEC)), 3);
+    assert_int_equal(acknowledged_position(fixture), 3);
+    assert_int_equal(committed_position(fixture), 3);
+    assert_all_stored(fixture, 3);
+}
+
+static void cursor_without_a_record_is_due_as_a_record_is(void **state) {
+    Fixture *fixture = *state;
+    assert_int_equal(judge(fixture, 1).verdict, INTAKE_ACCEPT);
+    group_commit_touch(fixture->group, AT(0));
+    assert_true(group_commit_is_pending(fixture->group));
+    assert_int_equal(group_commit_rows_waiting(fixture->group), 0);
+    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC - 1)));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC)));
+    assert_int_equal(run(fixture, AT(WAIT_USEC)), 0);
+    assert_int_equal(committed_position(fixture), 1);
+    assert_false(group_commit_is_pending(fixture->group));
+    assert_true(mono_is_never(group_commit_deadline(fixture->group)));
+}
+
+static void touch_does_not_make_older_records_wait_longer(void **state) {
+    Fixture *fixture = *state;
+    add_range(fixture, 1, 1, AT(0));
+    group_commit_touch(fixture->group, AT(WAIT_USEC - 1));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC)));
+}
+
+static void failed_commit_acknowledges_nothing_and_the_next_one_everything(void **state) {
+    Fixture *fixture = *state;
+    add_under_custody(fixture, 1, AT(0));
+    assert_int_equal(run(fixture, AT(0)), 1);
+    add_under_custody(fixture, 2, AT(1));
+    test_run(fixture->db, "PRAGMA query_only = ON");
+    add_under_custody(fixture, 3, AT(1));
+    assert_int_equal(run(fixture, AT(2)), -EROFS);
+    assert_int_equal(acknowledged_position(fixture), 1);
+    assert_int_equal(committed_position(fixture), 1);
+    /* What is kept is not asked for again: it is still here. */
+    assert_int_equal(judge(fixture, 3).verdict, INTAKE_REPEAT);
+    add_under_custody(fixture, 4, AT(3));
+    test_run(fixture->db, "PRAGMA query_only = OFF");
+    assert_int_equal(run(fixture, AT(4)), 3);
+    assert_int_equal(acknowledged_position(fixture), 4);
+    assert_int_equal(committed_position(fixture), 4);
+    assert_all_stored(fixture, 4);
+}
+
+static void cursors_survive_that_the_file_is_opened_anew(void **state) {
+    Fixture *fixture = *state;
+    add_under_custody(fixture, 1, AT(0));
+    assert_int_equal(run(fixture, AT(0)), 1);
+    add_under_custody(fixture, 2, AT(1));
+    close_all(fixture);
+    add_under_custody(fixture, 3, AT(2));
+    assert_int_equal(run(fixture, AT(3)), -EAGAIN);
+    assert_int_equal(acknowledged_position(fixture), 1);
+    open_all(fixture);
+    assert_int_equal(run(fixture, AT(4)), 2);
+    assert_int_equal(acknowledged_position(fixture), 3);
+    assert_int_equal(committed_position(fixture), 3);
+    assert_all_stored(fixture, 3);
+}
+
+static void next_life_begins_behind_what_was_committed(void **state) {
+    Fixture *fixture = *state;
+    for (int n = 1; n <= 4; n++)
+        add_under_custody(fixture, n, AT(0));
+    assert_int_equal(run(fixture, AT(0)), 4);
+    add_under_custody(fixture, 5, AT(1));
+    close_all(fixture);
+    fixture->cursors = intake_table_free(fixture->cursors);
+    intake_init(&fixture->intake);
+    group_commit_free(fixture->group);
+    const GroupCommitLimits limits = {.max_rows = MAX_ROWS, .max_wait_usec = 1, .max_kept_bytes = 4096};
+    assert_int_equal(group_commit_new(&limits, &fixture->intake, &fixture->group), 0);
+    open_all(fixture);
+    assert_int_equal(judge(fixture, 4).verdict, INTAKE_REPEAT);
+    assert_int_equal(judge(fixture, 6).verdict, INTAKE_GAP);
+    assert_int_equal(judge(fixture, 5).verdict, INTAKE_ACCEPT);
+}
+
+static void room_is_known_before_a_frame_is_judged(void **state) {
+    Fixture *fixture = *state;
+    close_all(fixture);
+    TestRecord record = test_event(fixture->file, 1);
+    int n = 0;
+    while (group_commit_make_room(fixture->group, record.size, &fixture->problem) == 0) {
+        add_under_custody(fixture, n + 1, AT(0));
+        n++;
+    }
+    assert_int_equal(group_commit_make_room(fixture->group, record.size, &fixture->problem), -ENOBUFS);
+    assert_non_null(strstr(fixture->problem.text, "no room"));
+    open_all(fixture);
+    assert_int_equal(run(fixture, AT(1)), n);
+    assert_int_equal(acknowledged_position(fixture), n);
+    assert_int_equal(group_commit_make_room(fixture->group, record.size, &fixture->problem), 0);
 }
 
 /* --- faults --- */
@@ -344,6 +488,13 @@ int main(void) {
         GROUP_TEST(records_are_invisible_before_the_commit_and_there_after_it),
         GROUP_TEST(repeats_are_counted_and_not_stored),
         GROUP_TEST(empty_commit_proves_that_the_file_takes_commits),
+        GROUP_TEST(cursor_is_committed_with_its_records_and_not_before),
+        GROUP_TEST(cursor_without_a_record_is_due_as_a_record_is),
+        GROUP_TEST(touch_does_not_make_older_records_wait_longer),
+        GROUP_TEST(failed_commit_acknowledges_nothing_and_the_next_one_everything),
+        GROUP_TEST(cursors_survive_that_the_file_is_opened_anew),
+        GROUP_TEST(next_life_begins_behind_what_was_committed),
+        GROUP_TEST(room_is_known_before_a_frame_is_judged),
         GROUP_TEST(locked_database_keeps_what_comes_and_stores_it_afterwards),
         GROUP_TEST(failure_in_the_middle_of_a_transaction_loses_none_of_it),
         GROUP_TEST(full_database_keeps_what_comes_and_stores_it_when_there_is_room),

@@ -1,0 +1,82 @@
+/* By device and inode, as SQLite itself tells files apart. */
+#include "store/db-place.h"
+
+#include "base/macro.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <time.h>
+
+static const char *const suffixes[DB_PLACE_FILES] = {"", "-wal", "-shm"};
+enum { CHECKED_FILES = 2 }; /* what the shared memory holds is made again from the log */
+
+static int file_name(const char *path, size_t i, char ret[static PATH_MAX], Problem *problem) {
+    int n = snprintf(ret, PATH_MAX, "%s%s", path, suffixes[i]);
+    return n < PATH_MAX ? 0 : problem_set(problem, -ENAMETOOLONG, "%s: the name is too long", path);
+}
+
+static bool is_same(const char *name, const DbPlace *place, size_t i) {
+    struct stat now;
+    return stat(name, &now) == 0 && now.st_ino == place->files[i].node &&
+           now.st_dev == place->files[i].device;
+}
+
+int db_place_note(const char *path, DbPlace *ret, Problem *problem) {
+    DbPlace place = {0};
+    char name[PATH_MAX];
+    for (size_t i = 0; i < DB_PLACE_FILES; i++) {
+        struct stat now;
+        int r = file_name(path, i, name, problem);
+        if (r < 0)
+            return r;
+        if (stat(name, &now) < 0)
+            return problem_set(problem, -errno, "%s: expected a file that was just opened: %m", name);
+        place.files[i].device = now.st_dev;
+        place.files[i].node = now.st_ino;
+    }
+    *ret = place;
+    return 0;
+}
+
+bool db_place_is_same_file(const DbPlace *a, const DbPlace *b) {
+    return a->files[0].node == b->files[0].node && a->files[0].device == b->files[0].device;
+}
+
+bool db_place_holds(const char *path, const DbPlace *place, Problem *problem) {
+    char name[PATH_MAX];
+    for (size_t i = 0; i < CHECKED_FILES; i++) {
+        if (file_name(path, i, name, problem) < 0)
+            return false;
+        if (!is_same(name, place, i)) {
+            problem_set(problem, -EUCLEAN, "%s was deleted, renamed or replaced while it was open", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+int db_place_leave(const char *path, const DbPlace *place, Wall now, char *ret_name, size_t ret_size,
+                   Problem *problem) {
+    time_t seconds = (time_t)(now.usec / USEC_PER_SEC);
+    struct tm utc;
+    char stamp[32], from[PATH_MAX], to[PATH_MAX];
+    (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&seconds, &utc));
+    ret_name[0] = '\0';
+    if (is_same(path, place, 0))
+        return 0;
+    for (size_t i = 1; i < DB_PLACE_FILES; i++) {
+        int r = file_name(path, i, from, problem);
+        if (r < 0)
+            return r;
+        if (snprintf(to, sizeof to, "%s.corrupt-%s%s", path, stamp, suffixes[i]) >= (int)sizeof to)
+            return problem_set(problem, -ENAMETOOLONG, "%s: the name is too long to be moved aside", from);
+        if (!is_same(from, place, i))
+            continue;
+        if (rename(from, to) < 0)
+            return problem_set(problem, -errno, "%s: cannot be moved to %s: %m", from, to);
+        (void)snprintf(ret_name, ret_size, "%s", to);
+    }
+    return 0;
+}
