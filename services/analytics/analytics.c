@@ -4,6 +4,7 @@
 
 #include "answers.h"
 #include "queries.h"
+#include "refill.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,10 +14,11 @@
 typedef struct Analytics {
     AnswerSources parts; /* owned here */
     Queries *queries;
+    Refill *refill;
     Timer *status_timer;
 } Analytics;
 
-/* A store's link is full: whatever makes records waits, except an operator's order, which is rare and
+/* The outbox is full or cannot commit: whatever makes records waits, except an operator's order, which is rare and
  * urgent. */
 static void on_flow(bool is_blocked, void *userdata) {
     Analytics *analytics = userdata;
@@ -26,11 +28,16 @@ static void on_flow(bool is_blocked, void *userdata) {
         decisions_pause(analytics->parts.decisions, is_blocked);
 }
 
-static void on_skip(StoreRole role, void *userdata) {
-    (void)role;
+static void on_committed(void *userdata) {
+    Analytics *analytics = userdata;
+    if (analytics->parts.ingest)
+        ingest_acknowledge(analytics->parts.ingest);
+}
+
+static void on_doubt(void *userdata) {
     Analytics *analytics = userdata;
     if (analytics->parts.watch)
-        watch_stores_lost(analytics->parts.watch);
+        watch_stores_doubt(analytics->parts.watch);
 }
 
 static void on_store_living(StoreRole role, bool is_living, void *userdata) {
@@ -38,6 +45,19 @@ static void on_store_living(StoreRole role, bool is_living, void *userdata) {
     delivery_set_living(analytics->parts.delivery, role, is_living);
     if (!is_living)
         queries_store_died(analytics->queries, role);
+}
+
+static void measure_latency(const AnswerSources *parts) {
+    static const struct {
+        double share;
+        const char *labels;
+    } quantiles[] = {{0.5, "quantile=\"0.5\""}, {0.9, "quantile=\"0.9\""}, {0.99, "quantile=\"0.99\""}};
+    const DurableLatency *latency = delivery_latency(parts->delivery);
+    for (size_t i = 0; i < ARRAY_LEN(quantiles); i++)
+        metric_set(metrics_gauge(service_metrics(parts->service), "traffic_durable_seconds",
+                                 "From a reading's capture until both stores have it on disk.",
+                                 quantiles[i].labels),
+                   (double)durable_latency_quantile(latency, quantiles[i].share) / (double)USEC_PER_SEC);
 }
 
 static int on_status_time(Timer *timer, Mono now, void *userdata) {
@@ -50,10 +70,12 @@ static int on_status_time(Timer *timer, Mono now, void *userdata) {
     const char *answering = watch_stores_answering(parts->watch, &store) ? store_role_words[store] : "no";
     service_status(
         parts->service,
-        "%.0f events/s; %zu of %zu intersections congested, %zu in a green wave; %s store answers%s", per_sec,
-        decisions_count(parts->decisions, TRAFFIC_CONGESTION), service_city(parts->service)->n_intersections,
-        decisions_count(parts->decisions, TRAFFIC_GREEN_WAVE), answering,
-        delivery_is_blocked(parts->delivery) ? "; waiting for a store" : "");
+        "%.0f events/s; %zu of %zu intersections congested, %zu in a green wave; %s store answers%s%s",
+        per_sec, decisions_count(parts->decisions, TRAFFIC_CONGESTION),
+        service_city(parts->service)->n_intersections, decisions_count(parts->decisions, TRAFFIC_GREEN_WAVE),
+        answering, delivery_is_blocked(parts->delivery) ? "; takes no events: " : "",
+        delivery_trouble(parts->delivery));
+    measure_latency(parts);
     timer_set(timer, mono_after(now, STATUS_USEC));
     return 0;
 }
@@ -67,12 +89,13 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     parts->service = service;
     parts->started = service_now(service);
 
-    static const DeliveryHandlers delivery_handlers = {.on_flow = on_flow, .on_skip = on_skip};
+    static const DeliveryHandlers delivery_handlers = {
+        .on_flow = on_flow, .on_committed = on_committed, .on_doubt = on_doubt};
     int r = delivery_new(service, &delivery_handlers, analytics, &parts->delivery, problem);
     if (r >= 0)
         r = decisions_new(service, parts->delivery, &parts->decisions, problem);
     if (r >= 0)
-        r = watch_stores_new(service, on_store_living, analytics, &parts->watch, problem);
+        r = watch_stores_new(service, parts->delivery, on_store_living, analytics, &parts->watch, problem);
     if (r >= 0)
         r = ingest_new(service, parts->delivery, parts->decisions, &parts->ingest, problem);
     if (r >= 0)
@@ -80,8 +103,11 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     if (r >= 0)
         r = timer_new(service, on_status_time, analytics, &analytics->status_timer);
     if (r >= 0)
-        timer_set(analytics->status_timer, mono_after(service_now(service), STATUS_USEC));
-    return r;
+        r = refill_new(service, parts->watch, parts->delivery, &analytics->refill, problem);
+    if (r < 0)
+        return r;
+    timer_set(analytics->status_timer, mono_after(service_now(service), STATUS_USEC));
+    return 0;
 }
 
 /* Those that make records go before the one that carries them. */
@@ -89,12 +115,14 @@ static void stop(void *state) {
     Analytics *analytics = state;
     if (!analytics)
         return;
+    AnswerSources *parts = &analytics->parts;
     timer_free(analytics->status_timer);
+    refill_free(analytics->refill);
     queries_free(analytics->queries);
-    ingest_free(analytics->parts.ingest);
-    watch_stores_free(analytics->parts.watch);
-    decisions_free(analytics->parts.decisions);
-    delivery_free(analytics->parts.delivery);
+    parts->ingest = ingest_free(parts->ingest); /* what is still to come calls these, if they are there */
+    parts->watch = watch_stores_free(parts->watch);
+    parts->decisions = decisions_free(parts->decisions);
+    delivery_free(parts->delivery);
     free(analytics);
 }
 

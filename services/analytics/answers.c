@@ -82,7 +82,6 @@ static struct json_object *rates(const AnswerSources *sources) {
 
 static struct json_object *store_line(const AnswerSources *sources, StoreRole role) {
     StoreReport report = watch_stores_report(sources->watch, role);
-    int64_t held = (int64_t)delivery_n_held(sources->delivery, role);
     struct json_object *line = json_object_new_object();
     add(line, "role", text(store_role_words[role]));
     add(line, "alive", json_object_new_boolean(report.state != STORE_DEAD));
@@ -90,10 +89,11 @@ static struct json_object *store_line(const AnswerSources *sources, StoreRole ro
     add(line, "can_commit", json_object_new_boolean(report.can_commit));
     add(line, "last_heard", report.is_heard ? seconds(report.silence_usec) : NULL);
     add(line, "last_commit_age", report.has_commit_age ? seconds(report.commit_age_usec) : NULL);
-    add(line, "rows_waiting",
-        json_object_new_int64(held + (report.has_rows_waiting ? report.rows_waiting : 0)));
+    add(line, "protocol", text(protocol_words[report.is_v0 ? PROTOCOL_V0 : PROTOCOL_CUSTODY]));
+    add(line, "backlog", json_object_new_int64((int64_t)delivery_backlog(sources->delivery, role)));
+    add(line, "needs_refill", json_object_new_boolean(report.needs_refill));
+    add(line, "rows_waiting", report.has_rows_waiting ? json_object_new_int64(report.rows_waiting) : NULL);
     add(line, "records", report.has_records ? json_object_new_int64(report.n_records) : NULL);
-    add(line, "skipped", json_object_new_int64((int64_t)delivery_n_skipped(sources->delivery, role)));
     add(line, "disk_free_bytes", report.has_disk_free ? json_object_new_int64(report.disk_free_bytes) : NULL);
     return line;
 }
@@ -103,6 +103,26 @@ static struct json_object *store_lines(const AnswerSources *sources) {
     for (int role = 0; role < STORE_ROLE_COUNT; role++)
         (void)json_object_array_add(lines, store_line(sources, (StoreRole)role));
     return lines;
+}
+
+static struct json_object *outbox(const AnswerSources *sources) {
+    const char *trouble = delivery_trouble(sources->delivery);
+    struct json_object *object = json_object_new_object();
+    add(object, "used", rounded(delivery_used(sources->delivery)));
+    add(object, "bytes", json_object_new_int64((int64_t)delivery_bytes(sources->delivery)));
+    add(object, "trouble", *trouble ? text(trouble) : NULL);
+    return object;
+}
+
+/* From capture until both stores have it on disk; the numbers are null as long as nothing was measured. */
+static struct json_object *durable(const AnswerSources *sources) {
+    const DurableLatency *latency = delivery_latency(sources->delivery);
+    uint64_t n = durable_latency_count(latency);
+    struct json_object *object = json_object_new_object();
+    add(object, "samples", json_object_new_int64((int64_t)n));
+    add(object, "p50", n ? seconds(durable_latency_quantile(latency, 0.5)) : NULL);
+    add(object, "p99", n ? seconds(durable_latency_quantile(latency, 0.99)) : NULL);
+    return object;
 }
 
 struct json_object *answer_status(const AnswerSources *sources, const JsonText *from_store, StoreRole store) {
@@ -119,6 +139,8 @@ struct json_object *answer_status(const AnswerSources *sources, const JsonText *
     add(data, "answering_store", from_store ? text(store_role_words[store]) : NULL);
     add(data, "events_per_second", rates(sources));
     add(data, "stores", store_lines(sources));
+    add(data, "outbox", outbox(sources));
+    add(data, "durable_seconds", durable(sources));
     add(data, "stores_agree", json_object_new_boolean(watch_stores_agree(sources->watch)));
     add(data, "uptime", seconds(mono_between(sources->started, service_now(sources->service))));
     return data;

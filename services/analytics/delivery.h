@@ -1,51 +1,73 @@
-/* The one way for a record into the stores. Whoever makes a record puts it here and is done: identity, bytes,
- * both stores, a full link, a dead store are this module's matter. The durable outbox, with a cursor per
- * store, will stand behind the same delivery_put().
+/* The one way for a record into the stores. Whoever makes a record puts it here and is done: identity, bytes, the
+ * outbox on the disk, both stores, a full link, a dead store are this module's matter.
  *
- * What a store cannot take now is held in memory, in order. Of a living store that is a moment: its link is
- * full, the service is told to stop reading (on_flow) and nothing is thrown away. A dead store is waited for
- * as long as DELIVERY_HELD_BYTES last, because the city must go on; what does not fit is skipped, counted,
- * and told to the operator when the store is back. */
+ * A record is one row of the outbox and goes to both stores; it leaves when both have committed it. Each store has a
+ * cursor, so a store that was away for an hour is served as one that was never away, from where it stopped. The
+ * cursors of the link that events come by stand in the same file: an event is acknowledged to the broker by the
+ * transaction that holds the records made of it.
+ *
+ * When the outbox is full, or the disk refuses, whatever makes records is told to stop (on_flow), nothing is
+ * acknowledged, and the broker keeps the events. */
 #pragma once
 
 #include "base/problem.h"
 #include "base/vocabulary.h"
+#include "core/intake.h"
+#include "durable-latency.h"
 #include "shell/service.h"
 #include "wire/messages.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DELIVERY_HELD_BYTES = 64 * 1024 * 1024 }; /* per store */
-
 typedef struct Delivery Delivery;
 
-/* The service must stop making records (is_blocked), or may go on. */
-typedef void (*DeliveryFlowFn)(bool is_blocked, void *userdata);
-
-/* A store will not get a record from here. */
-typedef void (*DeliverySkipFn)(StoreRole role, void *userdata);
-
 typedef struct DeliveryHandlers {
-    DeliveryFlowFn on_flow;
-    DeliverySkipFn on_skip;
+    /* The service must stop making records (is_blocked), or may go on. */
+    void (*on_flow)(bool is_blocked, void *userdata);
+    /* What was taken from the intake's link is on disk: acknowledge it. */
+    void (*on_committed)(void *userdata);
+    /* Nobody knows any more what a store has of the outbox, because that is older than what the store knows of it. */
+    void (*on_doubt)(void *userdata);
 } DeliveryHandlers;
 
 int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userdata, Delivery **ret,
                  Problem *problem);
-Delivery *delivery_free(Delivery *delivery);
+Delivery *delivery_free(Delivery *delivery); /* commits what is pending */
 DEFINE_FREEP(Delivery, delivery_free)
 
-/* Hands `record` (a message of MESSAGE_FAMILY_RECORD) to both stores. One without a whole identity gets one:
- * this service, its epoch, the next number. Never waits. 0, or -EINVAL for a record that no store would
- * accept: counted and logged here. */
+/* The cursors of the broker's link, restored. What was judged with them is committed together with the records put
+ * before the next return to the loop. */
+Intake *delivery_intake(Delivery *delivery);
+
+/* Something was taken from the intake's link: the next commit writes its cursor, whether a record was made of it or
+ * not. */
+void delivery_touch(Delivery *delivery);
+
+/* Hands `record` (a message of MESSAGE_FAMILY_RECORD) to both stores. One without a whole identity gets one: this
+ * service, its epoch, the next number. Never waits. 0, or an error that is counted and logged here: -EINVAL for a
+ * record that no store would accept, -ENOSPC when the outbox has no room at all, -ENOMEM. */
 int delivery_put(Delivery *delivery, Message *record);
 
-/* A living store's link is full. What comes from outside must wait; what was begun may still be put. */
+/* What comes from outside must wait: the outbox is full or cannot commit. What was begun may still be put, for a part
+ * of the outbox is kept for that. */
 bool delivery_is_blocked(const Delivery *delivery);
+const char *delivery_trouble(const Delivery *delivery); /* why, in words; "" when it is not blocked */
 
-/* Stores begin living. Dead: nothing is sent, records are held. Living again: what was held goes first. */
+/* Stores begin living. To a dead one nothing is sent. */
 void delivery_set_living(Delivery *delivery, StoreRole role, bool is_living);
 
-size_t delivery_n_held(const Delivery *delivery, StoreRole role);
-uint64_t delivery_n_skipped(const Delivery *delivery, StoreRole role); /* since the service started */
+/* A store of the first implementation, which tells nothing itself: its link took something lately, or had nothing to
+ * take. */
+bool delivery_is_moving(const Delivery *delivery, StoreRole role, uint64_t patience_usec);
+
+/* Positions of the outbox: the newest, and up to which a store has committed all. */
+uint64_t delivery_last(const Delivery *delivery);
+uint64_t delivery_acknowledged(const Delivery *delivery, StoreRole role);
+
+/* How many records the store lacks. */
+uint64_t delivery_backlog(const Delivery *delivery, StoreRole role);
+
+double delivery_used(const Delivery *delivery); /* of the outbox, 0..1 */
+uint64_t delivery_bytes(const Delivery *delivery);
+const DurableLatency *delivery_latency(const Delivery *delivery);

@@ -1,8 +1,15 @@
-/* One event at a time: decode, judge its number, check that it is about this city, store it, decide. The
- * number is judged before the place is, so that a refused event is not told as a lost one as well. */
+/* One event at a time: was this frame taken before, decode, judge the event's number, check that it is about this city,
+ * store it, decide. The number is judged before the place is, so that a refused event is not told as a lost one as
+ * well.
+ *
+ * There are two numbers. The frame's position is the broker's and tells whether the frame was taken before, in this
+ * life of the service or an earlier one; the event's own was given by who made it, and is the same however often
+ * and on whatever way the event comes. What is refused or repeated by what it says is taken all the same: else the
+ * broker would send it for ever. */
 #include "ingest.h"
 
 #include "core/dedup.h"
+#include "custody/receiver.h"
 #include "rate.h"
 #include "shell/journal.h"
 #include "shell/link.h"
@@ -21,6 +28,7 @@ struct Ingest {
     Delivery *delivery;
     Decisions *decisions;
     Link *broker;
+    Receiver *receiver;
     Decoder *decoder;
     Dedup dedup;
     DedupProducer *producers;
@@ -137,8 +145,8 @@ static JsonText event_json(const LinkFrame *frame) {
     return (JsonText){begin, begin && end > begin ? (size_t)(end - begin) + 1 : 0};
 }
 
-static void put_event_record(Ingest *ingest, SensorKind kind, const Message *event, Wall timestamp,
-                             const LinkFrame *frame) {
+static int put_event_record(Ingest *ingest, SensorKind kind, const Message *event, Wall timestamp,
+                            const LinkFrame *frame) {
     Message message = {.tag = MESSAGE_SENSOR_EVENT_RECORD};
     SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
     EventIdentity identity;
@@ -158,7 +166,8 @@ static void put_event_record(Ingest *ingest, SensorKind kind, const Message *eve
         message_mark(record, SensorEventRecord, epoch);
         message_mark(record, SensorEventRecord, sequence);
     }
-    (void)delivery_put(ingest->delivery, &message); /* what it cannot write, it logs */
+    int r = delivery_put(ingest->delivery, &message);
+    return r == -EINVAL ? 0 : r; /* no store would ever accept it: counted and logged there */
 }
 
 /* --- one event --- */
@@ -188,19 +197,24 @@ static bool is_acceptable(const Ingest *ingest, const Message *event, size_t *re
     return true;
 }
 
-static void take_event(Ingest *ingest, SensorKind kind, const Message *event, DedupVerdict verdict,
-                       size_t intersection, Wall timestamp, const LinkFrame *frame) {
+/* An event that cannot be put ends the process: in the next life it comes again. */
+static int take_event(Ingest *ingest, SensorKind kind, const Message *event, DedupVerdict verdict,
+                      size_t intersection, Wall timestamp, const LinkFrame *frame) {
     bool is_newest = verdict == DEDUP_NEW || verdict == DEDUP_GAP;
     metric_add(is_newest ? ingest->taken[kind] : ingest->late[kind], 1);
     metric_set(ingest->last_event, (double)service_wall(ingest->service).usec / (double)USEC_PER_SEC);
     rate_count(&ingest->rates[kind], service_now(ingest->service));
-    put_event_record(ingest, kind, event, timestamp, frame);
+    int r = put_event_record(ingest, kind, event, timestamp, frame);
+    if (r < 0) {
+        intake_rolled_back(delivery_intake(ingest->delivery));
+        return r;
+    }
     if (is_newest) /* a late one says how things were, not how they are */
         decide(ingest, kind, intersection, event);
+    return 0;
 }
 
-static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
-    Ingest *ingest = userdata;
+static int read_event(Ingest *ingest, Link *link, const LinkFrame *frame) {
     Message event;
     Refusal refusal;
     Problem problem = {{0}};
@@ -225,7 +239,21 @@ static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
         link_refuse(link, frame, refusal, &problem);
         return 0;
     }
-    take_event(ingest, kind, &event, verdict, intersection, timestamp, frame);
+    return take_event(ingest, kind, &event, verdict, intersection, timestamp, frame);
+}
+
+static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
+    Ingest *ingest = userdata;
+    LinkFrame own;
+    switch (receiver_judge(ingest->receiver, frame, &own)) {
+    case RECEIVER_TAKE:
+        delivery_touch(ingest->delivery);
+        return read_event(ingest, link, &own);
+    case RECEIVER_PLAIN:
+        return read_event(ingest, link, &own);
+    case RECEIVER_LEAVE:
+        break;
+    }
     return 0;
 }
 
@@ -272,6 +300,9 @@ int ingest_new(Service *service, Delivery *delivery, Decisions *decisions, Inges
     ingest_count(ingest);
     int r = decoder_new(&ingest->decoder);
     if (r >= 0)
+        r = receiver_new(service, ENDPOINT_BROKER, false, delivery_intake(delivery), &ingest->receiver,
+                         problem);
+    if (r >= 0)
         r = link_connect(service, ENDPOINT_BROKER, &handlers, ingest, &ingest->broker, problem);
     if (r < 0)
         return r;
@@ -283,6 +314,7 @@ Ingest *ingest_free(Ingest *ingest) {
     if (!ingest)
         return NULL;
     link_free(ingest->broker);
+    receiver_free(ingest->receiver);
     decoder_free(ingest->decoder);
     free(ingest->producers);
     free(ingest);
@@ -291,6 +323,10 @@ Ingest *ingest_free(Ingest *ingest) {
 
 void ingest_pause(Ingest *ingest, bool is_paused) {
     link_pause(ingest->broker, is_paused);
+}
+
+void ingest_acknowledge(Ingest *ingest) {
+    receiver_acknowledge(ingest->receiver);
 }
 
 double ingest_events_per_sec(const Ingest *ingest, SensorKind kind) {

@@ -113,15 +113,21 @@ static const struct Command *find_command(const char *name) {
     return NULL;
 }
 
+static const char *why_not(const StoreReport *primary) {
+    if (primary->state == STORE_DEAD)
+        return "PC3 is down.";
+    return primary->needs_refill ? "The primary store on PC3 began with an empty file and is being filled."
+                                 : "The primary store on PC3 does not answer.";
+}
+
 /* FAILOVER is said here and nowhere else: older clients know the word only as an answer to SYSTEM_STATUS. */
 static void answer_system_status(Queries *queries, const Question *question, Message *message,
                                  const JsonText *data, StoreRole store) {
     scoped(json_object_putp) struct json_object *body = answer_status(&queries->sources, data, store);
-    if (message->REPLY.status == REPLY_OK && store == STORE_ROLE_REPLICA) {
-        bool is_primary_living = watch_stores_is_living(queries->sources.watch, STORE_ROLE_PRIMARY);
-        reply_ok(&message->REPLY, is_primary_living
-                                      ? "The primary store on PC3 does not answer. Using replica DB on PC2."
-                                      : "PC3 is down. Using replica DB on PC2.");
+    StoreReport primary = watch_stores_report(queries->sources.watch, STORE_ROLE_PRIMARY);
+    bool is_usual = primary.is_v0 && primary.state != STORE_DEAD; /* it knows no queries */
+    if (message->REPLY.status == REPLY_OK && store == STORE_ROLE_REPLICA && !is_usual) {
+        reply_ok(&message->REPLY, "%s Using replica DB on PC2.", why_not(&primary));
         message->REPLY.status = REPLY_FAILOVER;
     }
     answer_object(queries, question, message, body);

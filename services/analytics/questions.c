@@ -77,8 +77,8 @@ static Mono try_deadline(const Questions *questions, const Pending *pending, Mon
 }
 
 static int send_if_living(Questions *questions, size_t place, StoreRole role) {
-    return watch_stores_is_living(questions->watch, role) ? send_question(questions, place, role)
-                                                          : -EHOSTUNREACH;
+    return watch_stores_can_answer(questions->watch, role) ? send_question(questions, place, role)
+                                                           : -EHOSTUNREACH;
 }
 
 /* Asks `role`, or the other store when it cannot be reached. */

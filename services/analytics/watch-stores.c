@@ -3,6 +3,7 @@
 #include "watch-stores.h"
 
 #include "core/agreement.h"
+#include "pings.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 
@@ -19,7 +20,8 @@
 typedef struct Watched {
     WatchStores *watch;
     StoreRole role;
-    Link *link;
+    bool is_v0;
+    Link *link; /* NULL: of the first implementation */
     bool is_heard;
     Heartbeat last; /* valid when heard */
     Metric *alive, *deaths;
@@ -27,11 +29,13 @@ typedef struct Watched {
 
 struct WatchStores {
     Service *service;
+    const Delivery *delivery;
     StoreLivingFn on_living;
     void *userdata;
     Failover failover;
     Agreement agreement;
     Watched stores[STORE_ROLE_COUNT];
+    Pings *pings; /* of a primary of the first implementation, else NULL */
     Decoder *decoder;
     Timer *timer;
     char boot_id[SD_ID128_STRING_MAX];
@@ -52,36 +56,53 @@ static StoreRole other_role(StoreRole role) {
 
 /* --- what an operator reads --- */
 
-static void tell_death(const WatchStores *watch, const FailoverChange *change) {
-    StoreRole other = other_role(change->role);
-    bool is_other_living = failover_is_living(&watch->failover, other);
-    const char *why = change->cannot_commit ? "it beats but cannot commit" : "no heartbeat";
-    double after_sec = (double)change->silence_usec / (double)USEC_PER_SEC;
-    JournalField fields[2];
-    (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
-    (void)snprintf(fields[1], sizeof fields[1], "DETECTION_US=%" PRIu64, change->silence_usec);
-    if (!is_other_living)
-        journal_event(JOURNAL_FAILOVER, fields, 2,
-                      "[FAILOVER] %s is down, and so is the %s: nobody answers queries from a database (%s; "
-                      "detected after %.3f s).",
-                      names[change->role].machine, names[other].store, why, after_sec);
-    else if (change->role == STORE_ROLE_PRIMARY)
-        journal_event(JOURNAL_FAILOVER, fields, 2,
-                      "[FAILOVER] PC3 is down. Using replica DB on PC2. (%s; detected after %.3f s)", why,
-                      after_sec);
-    else
-        journal_event(JOURNAL_FAILOVER, fields, 2,
-                      "[FAILOVER] %s is down. Still using %s. (%s; detected after %.3f s)",
-                      names[change->role].machine, names[other].store, why, after_sec);
+static const char *reason_of(const WatchStores *watch, const FailoverChange *change) {
+    bool is_primary = change->role == STORE_ROLE_PRIMARY;
+    if (watch->stores[change->role].is_v0)
+        return change->cannot_commit ? "it does not answer PONG"
+                                     : (is_primary ? "no answer to PING" : "its link takes nothing");
+    return change->cannot_commit ? "it beats but cannot commit" : "no heartbeat";
 }
 
-static void tell_return(const FailoverChange *change) {
-    JournalField fields[2];
+static void tell_death(const WatchStores *watch, const FailoverChange *change) {
+    StoreRole other = other_role(change->role);
+    const char *why = reason_of(watch, change);
+    double after_sec = (double)change->silence_usec / (double)USEC_PER_SEC;
+    uint64_t backlog = delivery_backlog(watch->delivery, change->role);
+    JournalField fields[3];
+    (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
+    (void)snprintf(fields[1], sizeof fields[1], "DETECTION_US=%" PRIu64, change->silence_usec);
+    (void)snprintf(fields[2], sizeof fields[2], "BACKLOG=%" PRIu64, backlog);
+    if (!watch_stores_can_answer(watch, other))
+        journal_event(JOURNAL_FAILOVER, fields, 3,
+                      "[FAILOVER] %s is down, and so is the %s: nobody answers queries from a database (%s; "
+                      "detected after %.3f s; it lacks %" PRIu64 " records).",
+                      names[change->role].machine, names[other].store, why, after_sec, backlog);
+    else if (change->role == STORE_ROLE_PRIMARY)
+        journal_event(JOURNAL_FAILOVER, fields, 3,
+                      "[FAILOVER] PC3 is down. Using replica DB on PC2. (%s; detected after %.3f s; it lacks "
+                      "%" PRIu64 " records)",
+                      why, after_sec, backlog);
+    else
+        journal_event(JOURNAL_FAILOVER, fields, 3,
+                      "[FAILOVER] %s is down. Still using %s. (%s; detected after %.3f s; it lacks %" PRIu64
+                      " records)",
+                      names[change->role].machine, names[other].store, why, after_sec, backlog);
+}
+
+static void tell_return(const WatchStores *watch, const FailoverChange *change) {
+    uint64_t backlog = delivery_backlog(watch->delivery, change->role);
+    StoreRole answering;
+    bool is_used = watch_stores_answering(watch, &answering) && answering == change->role;
+    JournalField fields[3];
     (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
     (void)snprintf(fields[1], sizeof fields[1], "ABSENCE_US=%" PRIu64, change->absence_usec);
-    journal_event(JOURNAL_RECOVERY, fields, 2, "[RECOVERY] %s is back after %.1f s.%s",
+    (void)snprintf(fields[2], sizeof fields[2], "BACKLOG=%" PRIu64, backlog);
+    journal_event(JOURNAL_RECOVERY, fields, 3,
+                  "[RECOVERY] %s is back after %.1f s. %s%s%sIt lacks %" PRIu64 " records.",
                   names[change->role].machine, (double)change->absence_usec / (double)USEC_PER_SEC,
-                  change->role == STORE_ROLE_PRIMARY ? " Using primary DB on PC3." : "");
+                  is_used ? "Using " : "", is_used ? names[change->role].store : "", is_used ? ". " : "",
+                  backlog);
 }
 
 static void follow(WatchStores *watch, const FailoverChange *change) {
@@ -91,10 +112,9 @@ static void follow(WatchStores *watch, const FailoverChange *change) {
     Watched *store = &watch->stores[change->role];
     metric_set(store->alive, is_living);
     if (is_living) {
-        tell_return(change);
+        tell_return(watch, change);
     } else {
         metric_add(store->deaths, 1);
-        agreement_end(&watch->agreement); /* what was on its way to the store may be lost */
         tell_death(watch, change);
     }
     watch->on_living(change->role, is_living, watch->userdata);
@@ -113,8 +133,11 @@ static void hear_mark(WatchStores *watch, StoreRole role, const Heartbeat *beat)
         .event_set = strtoull(beat->event_set, NULL, 16),
         .n_waiting = (uint64_t)beat->rows_waiting,
         .epoch = beat->epoch,
+        .needs_refill = watch->failover.stores[role].is_being_filled,
+        .acknowledged = delivery_acknowledged(watch->delivery, role),
+        .last = delivery_last(watch->delivery),
     };
-    agreement_hear(&watch->agreement, role, &mark, service_now(watch->service));
+    agreement_hear(&watch->agreement, role, &mark);
 }
 
 static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
@@ -126,12 +149,13 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
         return r;
     store->last = message.HEARTBEAT;
     store->is_heard = true;
+    watch->failover.stores[store->role].is_being_filled =
+        message_has(&store->last, Heartbeat, needs_refill) && store->last.needs_refill;
     bool can_commit = !message_has(&store->last, Heartbeat, can_commit) || store->last.can_commit;
     FailoverChange change =
         failover_beat(&watch->failover, store->role, can_commit, service_now(watch->service));
     follow(watch, &change);
-    if (watch_stores_is_living(watch, store->role))
-        hear_mark(watch, store->role, &store->last);
+    hear_mark(watch, store->role, &store->last);
     return 0;
 }
 
@@ -146,11 +170,34 @@ static void send_beat(WatchStores *watch, const Watched *store) {
     message_set(beat, Heartbeat, sequence, watch->n_beats);
     beat->safe_until = (int64_t)agreement_safe_until(&watch->agreement, store->role);
     message_mark(beat, Heartbeat, safe_until);
+    message_set(beat, Heartbeat, backlog, (int64_t)delivery_backlog(watch->delivery, store->role));
     int size = message_encode(&message, frame, sizeof frame, NULL);
     if (size > 0)
         (void)link_send(store->link, frame,
                         (size_t)size); /* a store that is away misses it: that is what it is for */
 }
+
+/* --- stores of the first implementation --- */
+
+static void judge_v0(WatchStores *watch, StoreRole role, bool is_well) {
+    FailoverChange change = failover_beat(&watch->failover, role, is_well, service_now(watch->service));
+    watch->stores[role].is_heard = true;
+    follow(watch, &change);
+}
+
+static void on_pong(bool is_well, void *userdata) {
+    judge_v0(userdata, STORE_ROLE_PRIMARY, is_well);
+}
+
+static void look_at_v0(WatchStores *watch, StoreRole role) {
+    uint64_t patience_usec = watch->failover.times.dead_usec;
+    if (role == STORE_ROLE_PRIMARY)
+        pings_send(watch->pings, patience_usec);
+    else if (delivery_is_moving(watch->delivery, role, patience_usec))
+        judge_v0(watch, role, true);
+}
+
+/* --- time --- */
 
 static int on_timer(Timer *timer, Mono now, void *userdata) {
     WatchStores *watch = userdata;
@@ -160,7 +207,10 @@ static int on_timer(Timer *timer, Mono now, void *userdata) {
     watch->n_beats++;
     for (int role = 0; role < STORE_ROLE_COUNT; role++) {
         follow(watch, &changes.of[role]);
-        send_beat(watch, &watch->stores[role]);
+        if (watch->stores[role].is_v0)
+            look_at_v0(watch, (StoreRole)role);
+        else
+            send_beat(watch, &watch->stores[role]);
     }
     timer_set(timer, mono_after(now, watch->failover.times.beat_usec));
     return 0;
@@ -183,6 +233,8 @@ static int watched_open(WatchStores *watch, StoreRole role, Problem *problem) {
     static const EndpointId endpoint[] = {
         [STORE_ROLE_PRIMARY] = ENDPOINT_HEARTBEAT_PRIMARY, [STORE_ROLE_REPLICA] = ENDPOINT_HEARTBEAT_REPLICA};
     static const LinkHandlers handlers = {.on_frame = on_beat};
+    const Settings *settings = service_settings(watch->service);
+    int protocol = role == STORE_ROLE_PRIMARY ? settings->protocol_primary : settings->protocol_replica;
     Metrics *metrics = service_metrics(watch->service);
     Watched *store = &watch->stores[role];
     char labels[32];
@@ -190,11 +242,16 @@ static int watched_open(WatchStores *watch, StoreRole role, Problem *problem) {
     *store = (Watched){
         .watch = watch,
         .role = role,
+        .is_v0 = protocol == PROTOCOL_V0,
         .alive = metrics_gauge(metrics, "traffic_store_alive", "1 while the store lives.", labels),
         .deaths = metrics_counter(metrics, "traffic_store_deaths_total", "Times that a store was found dead.",
                                   labels),
     };
     metric_set(store->alive, 1);
+    watch->failover.stores[role].is_mute = store->is_v0;
+    if (store->is_v0)
+        return role == STORE_ROLE_PRIMARY ? pings_new(watch->service, on_pong, watch, &watch->pings, problem)
+                                          : 0;
     return link_connect(watch->service, endpoint[role], &handlers, store, &store->link, problem);
 }
 
@@ -219,12 +276,13 @@ static int find_boot_id(WatchStores *watch) {
     return r;
 }
 
-int watch_stores_new(Service *service, StoreLivingFn on_living, void *userdata, WatchStores **ret,
-                     Problem *problem) {
+int watch_stores_new(Service *service, const Delivery *delivery, StoreLivingFn on_living, void *userdata,
+                     WatchStores **ret, Problem *problem) {
     scoped(watch_stores_freep) WatchStores *watch = calloc(1, sizeof *watch);
     if (!watch)
         return -ENOMEM;
     watch->service = service;
+    watch->delivery = delivery;
     watch->on_living = on_living;
     watch->userdata = userdata;
     watch->stalls =
@@ -256,6 +314,7 @@ WatchStores *watch_stores_free(WatchStores *watch) {
     timer_free(watch->timer);
     for (int role = 0; role < STORE_ROLE_COUNT; role++)
         link_free(watch->stores[role].link);
+    pings_free(watch->pings);
     decoder_free(watch->decoder);
     free(watch);
     return NULL;
@@ -269,7 +328,11 @@ bool watch_stores_is_living(const WatchStores *watch, StoreRole role) {
     return failover_is_living(&watch->failover, role);
 }
 
-void watch_stores_lost(WatchStores *watch) {
+bool watch_stores_can_answer(const WatchStores *watch, StoreRole role) {
+    return watch_stores_is_living(watch, role) && !watch->failover.stores[role].is_mute;
+}
+
+void watch_stores_doubt(WatchStores *watch) {
     agreement_end(&watch->agreement);
 }
 
@@ -285,7 +348,10 @@ StoreReport watch_stores_report(const WatchStores *watch, StoreRole role) {
     bool has_commit_age = store->is_heard && message_has(last, Heartbeat, commit_age_usec);
     return (StoreReport){
         .state = judged->state,
+        .is_v0 = store->is_v0,
         .is_heard = store->is_heard,
+        .epoch = last->epoch,
+        .needs_refill = judged->is_being_filled,
         .can_commit = judged->can_commit,
         .silence_usec = silence_usec,
         .has_commit_age = has_commit_age,

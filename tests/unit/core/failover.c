@@ -270,6 +270,32 @@ static void with_both_dead_nobody_answers(void **state) {
     assert_int_equal(role, STORE_ROLE_REPLICA); /* untouched */
 }
 
+static void a_store_that_knows_no_queries_lives_and_is_not_asked(void **state) {
+    (void)state;
+    StoreRole role = STORE_ROLE_PRIMARY;
+    failover.stores[STORE_ROLE_PRIMARY].is_mute = true;
+    assert_true(failover_answering(&failover, &role));
+    assert_int_equal(role, STORE_ROLE_REPLICA);
+    assert_true(failover_is_living(&failover, STORE_ROLE_PRIMARY));
+    failover.stores[STORE_ROLE_REPLICA].is_mute = true;
+    assert_false(failover_answering(&failover, &role));
+}
+
+static void a_store_that_is_being_filled_answers_only_when_there_is_no_other(void **state) {
+    (void)state;
+    StoreRole role = STORE_ROLE_PRIMARY;
+    failover.stores[STORE_ROLE_PRIMARY].is_being_filled = true;
+    assert_true(failover_answering(&failover, &role));
+    assert_int_equal(role, STORE_ROLE_REPLICA);
+    failover.stores[STORE_ROLE_REPLICA].is_being_filled = true;
+    assert_true(failover_answering(&failover, &role));
+    assert_int_equal(role, STORE_ROLE_PRIMARY);
+    failover.stores[STORE_ROLE_REPLICA].is_being_filled = false;
+    failover.stores[STORE_ROLE_REPLICA].state = STORE_DEAD;
+    assert_true(failover_answering(&failover, &role));
+    assert_int_equal(role, STORE_ROLE_PRIMARY);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(alive_and_a_good_beat_begins_a_new_deadline, fresh),
@@ -293,6 +319,8 @@ int main(void) {
         cmocka_unit_test_setup(nobody_is_dead_before_the_first_dead_time, fresh),
         cmocka_unit_test_setup(the_primary_answers_unless_it_is_dead_then_the_replica, fresh),
         cmocka_unit_test_setup(with_both_dead_nobody_answers, fresh),
+        cmocka_unit_test_setup(a_store_that_knows_no_queries_lives_and_is_not_asked, fresh),
+        cmocka_unit_test_setup(a_store_that_is_being_filled_answers_only_when_there_is_no_other, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
