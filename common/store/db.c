@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -26,13 +27,16 @@ static const struct {
     {SQLITE_INTERRUPT, -EINTR}, {SQLITE_MISMATCH, -EINVAL}, {SQLITE_TOOBIG, -EINVAL},
 };
 
-int db_error(sqlite3 *db, const char *what, Problem *problem) {
-    int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-    int error = -EIO;
+static int errno_of(int code) {
     for (size_t i = 0; i < ARRAY_LEN(error_table); i++)
         if (error_table[i].result == (code & 0xFF))
-            error = error_table[i].error;
-    return problem_set(problem, error, "%s: %s (SQLite code %d)", what,
+            return error_table[i].error;
+    return -EIO;
+}
+
+int db_error(sqlite3 *db, const char *what, Problem *problem) {
+    int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
+    return problem_set(problem, errno_of(code), "%s: %s (SQLite code %d)", what,
                        db ? sqlite3_errmsg(db) : "out of memory", code);
 }
 
@@ -180,16 +184,45 @@ static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *
     return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
 }
 
-/* What the log holds goes into the file, synced. A process that was killed between writing a commit and
- * syncing it, or whose sync failed, leaves a commit that the next process reads as one but that no disk holds
- * yet: it would be answered for, and lost with the power; and what is written behind it in the log would be
- * lost with it. A file that cannot be written now may still be asked; its first commit says what is wrong. */
+enum { LOG_BLOCK_BYTES = 256 << 10 };
+
+/* Writes the log's own bytes over themselves and syncs them. */
+static int rewrite_log(sqlite3_file *log) {
+    const sqlite3_io_methods *methods = log->pMethods;
+    sqlite3_int64 size = 0;
+    char *block = malloc(LOG_BLOCK_BYTES);
+    int rc = block ? methods->xFileSize(log, &size) : SQLITE_NOMEM;
+    for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += LOG_BLOCK_BYTES) {
+        int n = size - at < LOG_BLOCK_BYTES ? (int)(size - at) : LOG_BLOCK_BYTES;
+        rc = methods->xRead(log, block, n, at);
+        if (rc == SQLITE_OK)
+            rc = methods->xWrite(log, block, n, at);
+    }
+    if (rc == SQLITE_OK && size > 0)
+        rc = methods->xSync(log, SQLITE_SYNC_NORMAL);
+    free(block);
+    return rc;
+}
+
+/* Makes durable what the log holds. A process that was killed between writing a commit and syncing it, or whose sync
+ * failed, leaves a commit that the next one reads but that no disk holds: it would be answered for and lost with the
+ * power, and with it what is written behind it. After a failed sync the kernel believes that the pages are clean;
+ * another sync would write nothing, and a checkpoint would bring the file ahead of the log. Hence the rewriting. A
+ * file that cannot be written now may still be asked; its first commit says what is wrong. */
 static int settle_log(sqlite3 *db, const char *path, Problem *problem) {
-    int64_t is_busy = 0;
-    int r = db_read_integer(db, "PRAGMA wal_checkpoint(TRUNCATE)", &is_busy, problem);
-    if (r >= 0 && is_busy)
-        return problem_set(problem, -EBUSY, "%s: another process reads it", path);
-    return r == -EROFS ? 0 : r;
+    sqlite3_file *log = NULL;
+    int r = db_run(db, "BEGIN IMMEDIATE", problem);
+    if (r == -EROFS)
+        return 0;
+    if (r < 0)
+        return r;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc == SQLITE_OK && log && log->pMethods)
+        rc = rewrite_log(log);
+    if (rc != SQLITE_OK)
+        r = problem_set(problem, errno_of(rc), "%s-wal: %s (SQLite code %d)", path, sqlite3_errstr(rc), rc);
+    (void)db_run(db, "ROLLBACK", NULL);
+    return r;
 }
 
 int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem) {
@@ -230,6 +263,12 @@ int db_open_reader(const char *path, sqlite3 **ret, Problem *problem) {
     if (r >= 0)
         *ret = take(db);
     return r;
+}
+
+sqlite3 *db_close_in_doubt(sqlite3 *db) {
+    if (db)
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    return db_close(db);
 }
 
 sqlite3 *db_close(sqlite3 *db) {

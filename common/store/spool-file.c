@@ -39,6 +39,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
 
 struct SpoolFile {
     sqlite3 *db;
+    bool has_failed; /* to write: see db_close_in_doubt() */
     sqlite3_stmt *statements[STATEMENT_COUNT];
 };
 
@@ -66,6 +67,7 @@ int spool_file_commit(SpoolFile *file, Problem *problem) {
 }
 
 void spool_file_rollback(SpoolFile *file) {
+    file->has_failed = true;
     if (!sqlite3_get_autocommit(file->db)) /* SQLite may have rolled back by itself */
         (void)finish(file, ROLLBACK, NULL);
 }
@@ -297,7 +299,10 @@ SpoolFile *spool_file_free(SpoolFile *file) {
         return NULL;
     for (int i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(file->statements[i]);
-    db_close(file->db);
+    if (file->has_failed)
+        db_close_in_doubt(file->db);
+    else
+        db_close(file->db);
     free(file);
     return NULL;
 }

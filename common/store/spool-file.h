@@ -32,7 +32,7 @@ sqlite3 *spool_file_db(SpoolFile *file);
 /* All of the following: 0 or db_error(), and then the caller rolls back. */
 int spool_file_begin(SpoolFile *file, Problem *problem);
 int spool_file_commit(SpoolFile *file, Problem *problem);
-void spool_file_rollback(SpoolFile *file);
+void spool_file_rollback(SpoolFile *file); /* after any failure of the transaction */
 
 int spool_file_insert(SpoolFile *file, uint64_t position, uint64_t odometer, const void *frame, size_t size,
                       Problem *problem);

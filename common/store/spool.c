@@ -1,5 +1,5 @@
 /* What a spool knows between two commits: how far the frames, the file and the readers are. Statements are
- * spool-file.c's, a damaged file spool-salvage.c's.
+ * spool-file.c's, reading in advance spool-pages.c's, a damaged file spool-salvage.c's.
  *
  * Five positions, never out of this order:
  *
@@ -14,6 +14,7 @@
 #include "store/frame-ring.h"
 #include "store/intake-table.h"
 #include "store/spool-file.h"
+#include "store/spool-pages.h"
 #include "store/spool-salvage.h"
 
 #include <errno.h>
@@ -31,13 +32,6 @@ typedef struct SpoolReader {
     char name[NAME_SIZE];
     uint64_t acknowledged, saved; /* `saved` is what the file says */
 } SpoolReader;
-
-/* Rows read in advance. As many of them as readers, so that readers at different places do not throw out each
- * other's. */
-typedef struct Page {
-    FrameRing *frames;
-    uint64_t used; /* when, in reads */
-} Page;
 
 typedef struct SpoolLink {
     Intake *intake;
@@ -60,8 +54,7 @@ struct Spool {
     uint64_t bytes_to_insert;           /* of the frames behind in_file */
 
     FrameRing *recent; /* ends with `last`; holds everything pending, and what of the rest fits */
-    Page pages[SPOOL_READERS_MAX];
-    uint64_t n_reads;
+    SpoolPages pages;
 };
 
 /* --- opening --- */
@@ -80,8 +73,8 @@ static int set_readers(Spool *spool, const char *const *readers, Problem *proble
 
 static int make_memory(Spool *spool, Problem *problem) {
     int r = frame_ring_new(&spool->recent);
-    for (unsigned i = 0; r >= 0 && i < spool->n_readers; i++)
-        r = frame_ring_new(&spool->pages[i].frames);
+    if (r >= 0)
+        r = spool_pages_init(&spool->pages, spool->n_readers);
     return r < 0 ? problem_set(problem, r, "out of memory") : 0;
 }
 
@@ -140,8 +133,7 @@ Spool *spool_free(Spool *spool) {
     close_file(spool);
     for (unsigned i = 0; i < spool->n_links; i++)
         intake_table_free(spool->links[i].table);
-    for (unsigned i = 0; i < SPOOL_READERS_MAX; i++)
-        frame_ring_free(spool->pages[i].frames);
+    spool_pages_done(&spool->pages);
     frame_ring_free(spool->recent);
     free(spool->path);
     free(spool);
@@ -382,48 +374,28 @@ int spool_commit(Spool *spool, Problem *problem) {
 
 /* --- reading --- */
 
-static Page *page_with(Spool *spool, uint64_t position) {
-    size_t ignored;
-    for (unsigned i = 0; i < spool->n_readers; i++)
-        if (frame_ring_at(spool->pages[i].frames, position, &ignored))
-            return &spool->pages[i];
-    return NULL;
-}
-
-static Page *page_unused_longest(Spool *spool) {
-    Page *page = &spool->pages[0];
-    for (unsigned i = 1; i < spool->n_readers; i++)
-        if (spool->pages[i].used < page->used)
-            page = &spool->pages[i];
-    return page;
-}
-
-/* The rows from `position` on, up to where memory goes on. */
-static int fill_page(Spool *spool, Page *page, uint64_t position, Problem *problem) {
+/* Reads the rows from `position` on, up to where memory goes on. */
+static int fill_page(Spool *spool, uint64_t position, Problem *problem) {
     if (!spool->file)
         return problem_set(problem, -EIO, "%s: closed after an error, and not open again yet", spool->path);
     uint64_t n = spool->committed - position + 1;
     if (!frame_ring_is_empty(spool->recent) && frame_ring_first(spool->recent) - position < n)
         n = frame_ring_first(spool->recent) - position;
-    frame_ring_drop(page->frames, UINT64_MAX);
-    return spool_file_read(spool->file, position, n < PAGE_ROWS ? (size_t)n : PAGE_ROWS, page->frames,
-                           problem);
+    FrameRing *page = spool_pages_make_room(&spool->pages);
+    return spool_file_read(spool->file, position, n < PAGE_ROWS ? (size_t)n : PAGE_ROWS, page, problem);
 }
 
 int spool_read(Spool *spool, uint64_t position, const char **ret, size_t *ret_size, Problem *problem) {
     if (position < spool_oldest(spool) || position > spool->committed)
         return 0;
     const char *frame = frame_ring_at(spool->recent, position, ret_size);
+    if (!frame)
+        frame = spool_pages_at(&spool->pages, position, ret_size);
     if (!frame) {
-        Page *page = page_with(spool, position);
-        if (!page) {
-            page = page_unused_longest(spool);
-            int r = fill_page(spool, page, position, problem);
-            if (r < 0)
-                return r;
-        }
-        page->used = ++spool->n_reads;
-        frame = frame_ring_at(page->frames, position, ret_size);
+        int r = fill_page(spool, position, problem);
+        if (r < 0)
+            return r;
+        frame = spool_pages_at(&spool->pages, position, ret_size);
     }
     *ret = frame;
     return 1;

@@ -84,6 +84,33 @@ void test_run(sqlite3 *db, const char *sql) {
         fail_msg("%s", problem.text);
 }
 
+static int assert_plan(sqlite3 *db, const char *sql) {
+    sqlite3_stmt *plan;
+    char explain[1024];
+    int n = 0;
+    (void)snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
+    assert_int_equal(sqlite3_prepare_v2(db, explain, -1, &plan, NULL), SQLITE_OK);
+    for (; sqlite3_step(plan) == SQLITE_ROW; n++) {
+        const char *step = (const char *)sqlite3_column_text(plan, 3);
+        if (strncmp(step, "SEARCH", 6) != 0 || !strstr(step, "PRIMARY KEY"))
+            fail_msg("%s: %s", sql, step);
+    }
+    sqlite3_finalize(plan);
+    return n;
+}
+
+int test_search_by_primary_key(sqlite3 *db) {
+    const char *sql[64];
+    int n_statements = 0, n_searching = 0;
+    for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
+        assert_true(n_statements < (int)ARRAY_LEN(sql));
+        sql[n_statements++] = sqlite3_sql(s);
+    }
+    for (int i = 0; i < n_statements; i++)
+        n_searching += assert_plan(db, sql[i]) > 0;
+    return n_searching;
+}
+
 void test_store_events(TestFile *file, RecordWriter *writer, int first, int last) {
     Problem problem = {0};
     for (int n = first; n <= last; n++) {
