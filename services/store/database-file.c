@@ -12,13 +12,14 @@
 #include <errno.h>
 
 void database_close_file(Database *database) {
+    bool is_in_doubt = database->group && group_commit_error(database->group) != 0;
     if (database->group)
         group_commit_set_writer(database->group, NULL, NULL);
     if (database->cursors)
         (void)intake_table_set_db(database->cursors, NULL, NULL);
     database->reader = reader_free(database->reader);
     database->writer = record_writer_free(database->writer);
-    database->db = db_close(database->db);
+    database->db = is_in_doubt ? db_close_in_doubt(database->db) : db_close(database->db);
 }
 
 /* What the intake knows in this life goes beyond what the file says. */
