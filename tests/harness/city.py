@@ -41,7 +41,7 @@ def wait_until(condition, what, deadline_sec=DEADLINE_SEC):
 class Process:
     """One service: its pid, its output, whether it said READY=1."""
 
-    def __init__(self, city, name, instance, settings):
+    def __init__(self, city, name, instance, settings, environment=None):
         self.title = f"{name}@{instance}" if instance else name
         self.log_path = city.directory / f"{self.title}.log"
         self.state_dir = city.directory / "state" / self.title
@@ -62,7 +62,7 @@ class Process:
         with open(self.log_path, "ab") as log:
             self.log_start = log.tell()
             self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          env={**os.environ, "NOTIFY_SOCKET": str(notify_path)})
+                                          env={**os.environ, **(environment or {}), "NOTIFY_SOCKET": str(notify_path)})
 
     @property
     def pid(self):
@@ -149,14 +149,14 @@ class City:
         if failures:
             raise AssertionError("\n".join(failures))
 
-    def spawn(self, name, instance="", settings=None):
+    def spawn(self, name, instance="", settings=None, environment=None):
         """Starts a service without waiting for it."""
-        process = Process(self, name, instance, settings or {})
+        process = Process(self, name, instance, settings or {}, environment)
         self.processes[process.title] = process
         return process
 
-    def start(self, name, instance="", settings=None):
-        process = self.spawn(name, instance, settings)
+    def start(self, name, instance="", settings=None, environment=None):
+        process = self.spawn(name, instance, settings, environment)
         process.wait_ready()
         return process
 
