@@ -51,9 +51,10 @@ static void next_turn_never(Paced *paced) {
  * with its reason. */
 static int publish(Paced *paced) {
     Problem problem;
+    uint64_t position;
     event_set_time(&paced->reading.event, (Wall){paced->base.usec + paced->reading.position_usec});
-    int r = sensor_publish(paced->sensor, &paced->reading.event, &problem);
-    if (r < 0 && r != -EAGAIN)
+    int r = sensor_publish(paced->sensor, &paced->reading.event, &position, &problem);
+    if (r < 0)
         journal_note(LOG_ERR, "A reading cannot be published: %s", problem.text);
     return r;
 }
@@ -78,7 +79,7 @@ static int pump(Paced *paced, Mono now) {
         }
         int r = publish(paced);
         if (r < 0)
-            return r == -EAGAIN ? 0 : r;
+            return r;
         paced->has_reading = false;
     }
     if (paced->pacing.is_running)

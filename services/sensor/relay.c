@@ -9,19 +9,24 @@
  *
  * `timestamp` may be left out: the reading is of now. An identity (producer_id, epoch and seq together) is
  * kept, so that a program can hand a reading in again and have it recognised; without one the sensor gives
- * its own. Each packet is answered in order:
+ * its own. Each packet is answered once:
  *
- *     {"ack":17}                                      accepted now: the link has taken it
+ *     {"ack":17}                                      the broker has it on disk: it will not be lost any more
  *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken
  *
- * The id of a refusal is null when it could not be read itself.
+ * Many packets may be under way; a client matches answers by id. Acknowledgements come in the order of their packets;
+ * a refusal comes at once and so may overtake them. The id of a refusal is null when it could not be read itself. What
+ * has no answer when the connection ends (either side may have died) may or may not have been taken: a client that
+ * gave it an identity hands it in again, and it counts once.
  *
- * While the link is full, or nobody subscribes, the answer waits and nothing more is read: the client's sends
- * block, which is the back-pressure. A client that does not read its answers is not read either; nobody else
- * waits for it. */
+ * While as many readings wait for the broker as may ([custody] sensor_frames), or nobody subscribes, nothing more is
+ * read: the client's sends block, which is the back-pressure. A client that does not read its answers is not read
+ * either; nobody else waits for it. So no more answers are ever owed than readings wait. */
+#include "relay-answers.h"
 #include "relay-packet.h"
 #include "source.h"
 
+#include "shell/fault-point.h"
 #include "shell/journal.h"
 
 #include <errno.h>
@@ -49,6 +54,7 @@ typedef struct Client {
     struct Client *next;
     int fd;
     sd_event_source *io;
+    RelayAnswers *owed;
     RelayAnswer answer; /* written but not yet sent, when its size is not 0 */
 } Client;
 
@@ -58,15 +64,12 @@ struct Relay {
     RelayParser *parser;
     int listener;
     sd_event_source *accept;
-    char *own_path; /* of a socket bound here, to be removed */
+    sd_event_source *answer; /* once, when the broker has committed more */
+    char *own_path;          /* of a socket bound here, to be removed */
     Client *clients;
     size_t n_clients;
     bool is_running;
     JournalLimit turned_away;
-    /* the one reading that was read but that the link did not take; its client may have gone */
-    bool has_held;
-    Client *held_client;
-    RelayPacket held;
 };
 
 static Client *client_free(Client *client) {
@@ -74,6 +77,7 @@ static Client *client_free(Client *client) {
         sd_event_source_disable_unref(client->io);
         if (client->fd >= 0)
             close(client->fd);
+        relay_answers_free(client->owed);
         free(client);
     }
     return NULL;
@@ -86,53 +90,62 @@ static void drop_client(Client *client) {
         at = &(*at)->next;
     *at = client->next;
     relay->n_clients--;
-    if (relay->held_client == client)
-        relay->held_client = NULL;
     client_free(client);
 }
 
-/* What a client is watched for: room for the answer it is owed, else packets while they are wanted. */
+/* What a client is watched for: room for the answer that could not be sent, else packets while they are wanted. */
 static void watch_client(Client *client) {
     uint32_t events = client->answer.size > 0 ? EPOLLOUT : client->relay->is_running ? EPOLLIN : 0;
     (void)sd_event_source_set_io_events(client->io, events);
 }
 
-/* Sends the client its answer. False when the client had to be dropped. */
-static bool send_answer(Client *client) {
-    ssize_t n = send(client->fd, client->answer.text, client->answer.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n < 0 && errno != EAGAIN && errno != EINTR) {
-        drop_client(client);
-        return false;
-    }
-    if (n >= 0)
+/* Sends the client the answers that are due, as long as it takes them. False when it had to be dropped. */
+static bool send_answers(Client *client) {
+    uint64_t committed = sensor_acknowledged(client->relay->sensor);
+    while (client->answer.size > 0 || relay_answers_next(client->owed, committed, &client->answer)) {
+        ssize_t n = send(client->fd, client->answer.text, client->answer.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN && errno != EINTR) {
+            drop_client(client);
+            return false;
+        }
+        if (n < 0)
+            break;
         client->answer.size = 0;
+        fault_point(FAULT_AFTER_ACK);
+    }
     watch_client(client);
     return true;
 }
 
-/* Publishes a reading and answers its client. -EAGAIN: it is held; another negative errno ends the
- * process. */
-static int publish(Relay *relay, Client *client, RelayPacket *packet, RelayAnswer *answer) {
-    Problem problem;
-    int r = sensor_publish(relay->sensor, &packet->event, &problem);
-    if (r == -EAGAIN) {
-        if (!relay->has_held) {
-            relay->held = *packet;
-            relay->held_client = client;
-            relay->has_held = true;
-        }
-        return r;
+static void send_all_answers(Relay *relay) {
+    for (Client *client = relay->clients, *next; client; client = next) {
+        next = client->next;
+        (void)send_answers(client);
     }
-    if (r < 0) {
-        sensor_refuse(relay->sensor, "relay", "relay", REFUSAL_OUT_OF_RANGE, &problem);
-        relay_answer_refused(answer, &packet->id, &problem);
-        return 0;
-    }
-    relay_answer_ack(answer, &packet->id);
+}
+
+static int on_answer(sd_event_source *source, void *userdata) {
+    (void)source;
+    send_all_answers(userdata);
     return 0;
 }
 
-/* One packet. 0: answered (into client->answer); -EAGAIN: held. */
+/* Publishes a reading, whose acknowledgement its client is owed from now on. */
+static int publish(Relay *relay, Client *client, RelayPacket *packet) {
+    Problem problem;
+    uint64_t position;
+    int r = sensor_publish(relay->sensor, &packet->event, &position, &problem);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        sensor_refuse(relay->sensor, "relay", "relay", REFUSAL_OUT_OF_RANGE, &problem);
+        relay_answer_refused(&client->answer, &packet->id, &problem);
+        return 0;
+    }
+    return relay_answers_owe(client->owed, position, &packet->id);
+}
+
+/* One packet. 0: refused (into client->answer) or owed an answer; a negative errno ends the process. */
 static int handle_packet(Client *client, const char *bytes, size_t size) {
     Relay *relay = client->relay;
     Refusal refusal;
@@ -144,7 +157,7 @@ static int handle_packet(Client *client, const char *bytes, size_t size) {
     if (r >= 0) {
         SensorMatch match = sensor_match(relay->sensor, &packet.event, &refusal, &problem);
         if (match == MATCH_TAKES_PART)
-            return publish(relay, client, &packet, &client->answer);
+            return publish(relay, client, &packet);
         if (match == MATCH_LEFT_OUT) {
             refusal = REFUSAL_OUT_OF_RANGE;
             problem_set(&problem, -EBADMSG, "sensor_id: this sensor is left out by [sensor] count");
@@ -161,7 +174,7 @@ static int on_client(sd_event_source *io, int fd, uint32_t events, void *userdat
     Relay *relay = client->relay;
     char packet[RELAY_PACKET_MAX_BYTES];
     if (client->answer.size > 0 && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
-        send_answer(client);
+        send_answers(client);
         return 0;
     }
     for (int i = 0; i < PACKETS_PER_TURN && relay->is_running; i++) {
@@ -173,11 +186,9 @@ static int on_client(sd_event_source *io, int fd, uint32_t events, void *userdat
             return 0;
         }
         int r = handle_packet(client, packet, (size_t)size);
-        if (r == -EAGAIN)
-            return 0;
         if (r < 0)
             return r;
-        if (!send_answer(client) || client->answer.size > 0)
+        if (!send_answers(client) || client->answer.size > 0)
             return 0;
     }
     /* a peer that hung up while nothing is read would wake this for ever; what it had sent is lost with it,
@@ -194,7 +205,9 @@ static int add_client(Relay *relay, int fd) {
         return -ENOMEM;
     }
     *client = (Client){.relay = relay, .fd = fd};
-    int r = sd_event_add_io(service_event(sensor_service_of(relay->sensor)), &client->io, fd, 0, on_client,
+    int r = relay_answers_new(&client->owed);
+    if (r >= 0)
+        r = sd_event_add_io(service_event(sensor_service_of(relay->sensor)), &client->io, fd, 0, on_client,
                             client);
     if (r >= 0)
         r = sd_event_source_set_priority(client->io, BELOW_MESSAGES);
@@ -271,9 +284,11 @@ static Source *relay_free(Source *source) {
     Relay *relay = (Relay *)source;
     if (!relay)
         return NULL;
+    send_all_answers(relay); /* the last that are due */
     while (relay->clients)
         drop_client(relay->clients);
     sd_event_source_disable_unref(relay->accept);
+    sd_event_source_disable_unref(relay->answer);
     if (relay->listener >= 0)
         close(relay->listener);
     if (relay->own_path)
@@ -292,7 +307,12 @@ static int relay_open(Sensor *sensor, Source **ret, Problem *problem) {
                      .sensor = sensor,
                      .listener = -1,
                      .turned_away = {.burst = 1, .per_usec = 60 * USEC_PER_SEC}};
+    sd_event *event = service_event(sensor_service_of(sensor));
     int r = relay_parser_new(&relay->parser);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &relay->answer, on_answer, relay);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(relay->answer, SD_EVENT_OFF);
     if (r >= 0)
         r = open_listener(relay, problem);
     if (r < 0) {
@@ -312,19 +332,6 @@ static int relay_run(Source *source, Mono now) {
     (void)now;
     Relay *relay = (Relay *)source;
     relay->is_running = true;
-    if (relay->has_held) {
-        RelayAnswer answer;
-        Client *client = relay->held_client;
-        int r = publish(relay, client, &relay->held, &answer);
-        if (r < 0)
-            return r == -EAGAIN ? 0 : r;
-        relay->has_held = false;
-        relay->held_client = NULL;
-        if (client) {
-            client->answer = answer;
-            send_answer(client);
-        }
-    }
     watch_clients(relay);
     return 0;
 }
@@ -334,6 +341,11 @@ static void relay_hold(Source *source, Mono now) {
     Relay *relay = (Relay *)source;
     relay->is_running = false;
     watch_clients(relay);
+}
+
+/* Later, because this may come while a packet is being handled, whose client must not go meanwhile. */
+static void relay_acknowledged(Source *source) {
+    (void)sd_event_source_set_enabled(((Relay *)source)->answer, SD_EVENT_ONESHOT);
 }
 
 static void relay_describe(const Source *source, char *buffer, size_t size) {
@@ -346,5 +358,7 @@ const SourceType source_relay = {
     .free = relay_free,
     .run = relay_run,
     .hold = relay_hold,
+    .acknowledged = relay_acknowledged,
+    .is_given_again = true,
     .describe = relay_describe,
 };

@@ -1,12 +1,14 @@
 /* Publishes the readings of one kind of sensor. Knows the link and the identity of what goes out; where
- * readings come from is behind the table of sources.
+ * readings come from is behind the table of sources, what waits for the broker in reading-queue.c.
  *
- * The subtle thing: readings are only wanted while somebody subscribes to this kind and the link has room.
- * Until then, and again whenever it ends, the source is told to stand still, so there is never a reading
- * without a place to go. */
+ * The subtle thing: readings are only wanted while somebody subscribes to this kind and there is room for them until
+ * the broker has committed them. Until then, and again whenever it ends, the source is told to stand still, so there is
+ * never a reading without a place to go. */
 #include "sensor.h"
 
+#include "reading-queue.h"
 #include "relay-away.h"
+#include "shell/fault-point.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
@@ -22,7 +24,7 @@
 
 enum {
     REFUSALS_TOLD_AT_ONCE = 10,
-    LINGER_MSEC = 2000, /* at the end of the process: what was handed to the link may still leave it */
+    LINGER_MSEC = 2000, /* v0, at the end of the process: what was handed to the link may still leave it */
 };
 #define REFUSALS_TOLD_PER_USEC (10 * USEC_PER_SEC)
 
@@ -31,16 +33,18 @@ struct Sensor {
     SensorKind kind;
     size_t n_sensors;
     Link *link;
+    ReadingQueue *queue;
     const SourceType *type;
     Source *source;
     RelayAway *relay_away; /* NULL when the relay is the source */
-    bool is_running;
+    bool is_running, is_draining;
     Timer *status_timer;
     ProducerName producer;
     int64_t sequence;
     uint64_t n_sent, n_refused;
+    uint64_t acknowledged; /* up to this position, as counted */
     JournalLimit refusals;
-    Metric *sent, *left_out;
+    Metric *sent, *acknowledged_total, *lost, *left_out;
 };
 
 static const SourceType *const source_types[SENSOR_SOURCE_COUNT] = {
@@ -74,14 +78,19 @@ static void hold(Sensor *sensor) {
     sensor->type->hold(sensor->source, service_now(sensor->service));
 }
 
+static bool is_wanted(const Sensor *sensor) {
+    return link_has_subscriber(sensor->link, event_topic(sensor->kind));
+}
+
 static int run(Sensor *sensor) {
-    if (sensor->is_running || !link_has_subscriber(sensor->link, event_topic(sensor->kind)))
+    if (sensor->is_running || sensor->is_draining || !is_wanted(sensor) ||
+        reading_queue_is_full(sensor->queue))
         return 0;
     sensor->is_running = true;
     return sensor->type->run(sensor->source, service_now(sensor->service));
 }
 
-int sensor_publish(Sensor *sensor, Message *event, Problem *problem) {
+int sensor_publish(Sensor *sensor, Message *event, uint64_t *ret_position, Problem *problem) {
     char frame[EVENT_MAX_BYTES + 1];
     bool is_ours = !event_identity(event, NULL);
     if (is_ours)
@@ -89,18 +98,38 @@ int sensor_publish(Sensor *sensor, Message *event, Problem *problem) {
                                                    sensor->sequence + 1});
     int r = message_encode(event, frame, sizeof frame, problem);
     if (r >= 0)
-        r = link_send(sensor->link, frame, (size_t)r);
+        r = reading_queue_push(sensor->queue, frame, (size_t)r, ret_position);
     if (r < 0) {
         if (is_ours)
             event_clear_identity(event);
-        if (r == -EAGAIN)
-            hold(sensor);
         return r;
     }
     sensor->sequence += is_ours;
     sensor->n_sent++;
     metric_add(sensor->sent, 1);
+    fault_point(FAULT_BEFORE_COMMIT);
+    if (reading_queue_is_full(sensor->queue))
+        hold(sensor);
     return 0;
+}
+
+uint64_t sensor_acknowledged(const Sensor *sensor) {
+    return reading_queue_acknowledged(sensor->queue);
+}
+
+/* The broker has more than before: whoever waits for that hears it, and there is room again. */
+static void on_acknowledged(void *userdata) {
+    Sensor *sensor = userdata;
+    uint64_t acknowledged = reading_queue_acknowledged(sensor->queue);
+    metric_add(sensor->acknowledged_total, acknowledged - sensor->acknowledged);
+    sensor->acknowledged = acknowledged;
+    fault_point(FAULT_AFTER_COMMIT);
+    if (sensor->type->acknowledged)
+        sensor->type->acknowledged(sensor->source);
+    if (sensor->is_draining && reading_queue_count(sensor->queue) == 0)
+        service_exit(sensor->service, EXIT_SUCCESS);
+    if (run(sensor) < 0)
+        service_exit(sensor->service, EXIT_FAILURE);
 }
 
 SensorMatch sensor_match(const Sensor *sensor, const Message *event, Refusal *ret_refusal, Problem *problem) {
@@ -153,8 +182,10 @@ static void on_subscription(Link *link, const char *topic, size_t size, bool is_
     (void)topic;
     (void)size;
     (void)is_subscribed;
+    (void)link;
     Sensor *sensor = userdata;
-    if (!link_has_subscriber(link, event_topic(sensor->kind))) {
+    reading_queue_reader_is_there(sensor->queue, is_wanted(sensor));
+    if (!is_wanted(sensor)) {
         hold(sensor);
         return;
     }
@@ -164,18 +195,29 @@ static void on_subscription(Link *link, const char *topic, size_t size, bool is_
 
 static int on_writable(Link *link, void *userdata) {
     (void)link;
-    return run(userdata);
+    Sensor *sensor = userdata;
+    int r = reading_queue_on_writable(sensor->queue);
+    return r < 0 ? r : run(sensor);
+}
+
+/* What the source does, or why it does not. */
+static void describe_state(const Sensor *sensor, char *buffer, size_t size) {
+    bool is_v0 = service_settings(sensor->service)->protocol_broker == PROTOCOL_V0;
+    if (sensor->is_running || !is_wanted(sensor))
+        (void)snprintf(buffer, size, "%s", sensor->is_running ? "running" : "waiting for a subscriber");
+    else if (is_v0)
+        (void)snprintf(buffer, size, "waiting: the link is full");
+    else
+        (void)snprintf(buffer, size, "waiting: the broker has not acknowledged %zu readings",
+                       reading_queue_count(sensor->queue));
 }
 
 static int on_status(Timer *timer, Mono now, void *userdata) {
     Sensor *sensor = userdata;
-    char what[256];
+    char what[256], state[128];
     sensor->type->describe(sensor->source, what, sizeof what);
-    service_status(sensor->service, "%s; %s; %" PRIu64 " sent, %" PRIu64 " refused", what,
-                   sensor->is_running ? "running"
-                   : link_has_subscriber(sensor->link, event_topic(sensor->kind))
-                       ? "waiting: the link is full"
-                       : "waiting for a subscriber",
+    describe_state(sensor, state, sizeof state);
+    service_status(sensor->service, "%s; %s; %" PRIu64 " sent, %" PRIu64 " refused", what, state,
                    sensor->n_sent, sensor->n_refused);
     timer_set(timer, mono_after(now, STATUS_PERIOD_USEC));
     return 0;
@@ -187,15 +229,19 @@ static ProducerName producer_of(SensorKind kind) {
     return producer_name(who);
 }
 
-static void make_counters(Sensor *sensor) {
-    Metrics *metrics = service_metrics(sensor->service);
+static Metric *make_counter(Sensor *sensor, const char *outcome) {
     char labels[64];
-    (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"sent\"", sensor_kind_words[sensor->kind]);
-    sensor->sent = metrics_counter(metrics, "traffic_events_total", "Events by what became of them.", labels);
-    (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"left_out\"",
-                   sensor_kind_words[sensor->kind]);
-    sensor->left_out =
-        metrics_counter(metrics, "traffic_events_total", "Events by what became of them.", labels);
+    (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"%s\"", sensor_kind_words[sensor->kind],
+                   outcome);
+    return metrics_counter(service_metrics(sensor->service), "traffic_events_total",
+                           "Events by what became of them.", labels);
+}
+
+static void make_counters(Sensor *sensor) {
+    sensor->sent = make_counter(sensor, "sent");
+    sensor->acknowledged_total = make_counter(sensor, "acknowledged");
+    sensor->lost = make_counter(sensor, "lost");
+    sensor->left_out = make_counter(sensor, "left_out");
 }
 
 /* How many sensors take part. */
@@ -213,6 +259,20 @@ static int count_sensors(Sensor *sensor, Problem *problem) {
 
 static const LinkHandlers handlers = {.on_subscription = on_subscription, .on_writable = on_writable};
 
+static int open_link(Sensor *sensor, Problem *problem) {
+    int r = link_bind(sensor->service, endpoints_of_kinds[sensor->kind], &handlers, sensor, &sensor->link,
+                      problem);
+    if (r < 0)
+        return r;
+    if (service_settings(sensor->service)->protocol_broker == PROTOCOL_V0)
+        link_set_linger(sensor->link, LINGER_MSEC);
+    else
+        link_let_drop(sensor->link);
+    const ReadingQueueSpec spec = {
+        .link = sensor->link, .on_acknowledged = on_acknowledged, .userdata = sensor};
+    return reading_queue_new(sensor->service, &spec, &sensor->queue, problem);
+}
+
 static int start(Service *service, void **ret_state, Problem *problem) {
     Sensor *sensor = calloc(1, sizeof *sensor);
     if (!sensor)
@@ -226,10 +286,9 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     make_counters(sensor);
     int r = count_sensors(sensor, problem);
     if (r >= 0)
-        r = link_bind(service, endpoints_of_kinds[sensor->kind], &handlers, sensor, &sensor->link, problem);
+        r = open_link(sensor, problem);
     if (r < 0)
         return r;
-    link_set_linger(sensor->link, LINGER_MSEC);
     if ((r = sensor->type->open(sensor, &sensor->source, problem)) < 0 ||
         (r = relay_away_open(service, &sensor->relay_away)) < 0 ||
         (r = timer_new(service, on_status, sensor, &sensor->status_timer)) < 0)
@@ -238,14 +297,43 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     return 0;
 }
 
+/* Nothing new is made; what was made may still arrive. */
+static bool drain(void *state) {
+    Sensor *sensor = state;
+    sensor->is_draining = true;
+    hold(sensor);
+    return reading_queue_count(sensor->queue) == 0;
+}
+
+/* Whether the broker has what it did not acknowledge cannot be known any more. */
+static void tell_lost(Sensor *sensor) {
+    size_t n = sensor->queue ? reading_queue_count(sensor->queue) : 0;
+    if (n == 0)
+        return;
+    if (sensor->type->is_given_again) {
+        journal_note(LOG_NOTICE, "%zu readings were not acknowledged to those who handed them in", n);
+        return;
+    }
+    metric_add(sensor->lost, n);
+    JournalField fields[1];
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_LOST=%zu", n);
+    journal_event(
+        JOURNAL_LOST, fields, 1,
+        "the last %zu readings of %s are lost with this process unless the broker has them: it has not "
+        "acknowledged them",
+        n, sensor->producer.text);
+}
+
 static void stop(void *state) {
     Sensor *sensor = state;
     if (!sensor)
         return;
+    tell_lost(sensor);
     timer_free(sensor->status_timer);
     relay_away_free(sensor->relay_away);
     if (sensor->source)
         sensor->type->free(sensor->source);
+    reading_queue_free(sensor->queue);
     link_free(sensor->link);
     free(sensor);
 }
@@ -256,5 +344,6 @@ const ServiceSpec sensor_service = {
                "in by a program.",
     .instances = "camera|inductive|gps",
     .start = start,
+    .drain = drain,
     .stop = stop,
 };
