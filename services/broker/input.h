@@ -1,8 +1,8 @@
 /* One link to a sensor, as the broker reads it: in the loop (standard), or in a thread of its own that passes
- * what it has judged to the loop through a pipe (threaded). Both end in the same call: an event that is to be
- * forwarded. */
+ * what it has judged to the loop through a pipe (threaded). Both end in the same calls. */
 #pragma once
 
+#include "base/hop.h"
 #include "base/problem.h"
 #include "shell/link.h"
 
@@ -11,21 +11,27 @@
 
 typedef struct Input Input;
 
-/* An event to be forwarded. 0, -EAGAIN: not taken (the input keeps it, reads nothing more and waits for
- * input_resume()), -EBADMSG: refused with `problem`, or another negative errno that ends the process. */
-typedef int (*InputForwardFn)(const void *frame, size_t size, bool needs_identity, Problem *problem,
-                              void *userdata);
+/* Asked in this order, in the loop. */
+typedef struct InputHandlers {
+    /* Whether anything can be taken now. If not, the input keeps what it has, reads nothing more and waits for
+     * input_resume(). */
+    bool (*can_take)(void *userdata);
+    /* A frame under custody: whether it is to be taken, or is done with. Asked once for each, of those whose
+     * contents are refused too: they count as arrived. */
+    bool (*is_wanted)(const Hop *hop, void *userdata);
+    /* An event, without its hop. 0; -EBADMSG: refused with `problem`; another negative errno ends the process. */
+    int (*on_event)(const void *event, size_t size, bool needs_identity, Problem *problem, void *userdata);
+} InputHandlers;
 
-int input_open_in_loop(Service *service, EndpointId id, InputForwardFn forward, void *userdata, Input **ret,
-                       Problem *problem);
-int input_open_in_thread(Service *service, EndpointId id, InputForwardFn forward, void *userdata, Input **ret,
-                         Problem *problem);
+int input_open_in_loop(Service *service, EndpointId id, const InputHandlers *handlers, void *userdata,
+                       Input **ret, Problem *problem);
+int input_open_in_thread(Service *service, EndpointId id, const InputHandlers *handlers, void *userdata,
+                         Input **ret, Problem *problem);
 
 /* Ends the thread, if any. Accepts NULL. */
 Input *input_free(Input *input);
 
-/* Offers the event that was not taken again, and reads on when it is. 0 or a negative errno that ends the
- * process. */
+/* Takes what was kept, and reads on when it could be. 0 or a negative errno that ends the process. */
 int input_resume(Input *input);
 
 bool input_is_waiting(const Input *input);
