@@ -1,5 +1,6 @@
 """Analytics over its real links, everybody else played by the test: what it stores, what it asks of the lights, whom it asks."""
 import json
+import signal
 import threading
 import time
 
@@ -7,6 +8,7 @@ import pytest
 import zmq
 
 from city import City, wait_until
+from custody import Writer, identity, split_hop
 
 QUERIES, BROKER, COMMANDS, REPORTS = (f"tcp://127.0.0.1:{port}" for port in (5561, 5560, 5562, 5570))
 PORTS = {"primary": (5563, 5573, 5575), "replica": (5564, 5574, 5576)}
@@ -14,18 +16,42 @@ NOW = "2026-01-01T08:00:00Z"
 REPLY_WITHIN_MSEC = 10_000
 
 
-class Store:
-    """Records, heartbeats and questions of one store, by a thread of its own; the test turns its switches."""
+ACK_PORTS = {"primary": 5571, "replica": 5572}
+HEALTH_PORT = 5565
+EVENTS_OF_A_LIFE = 300
 
-    def __init__(self, context, role):
-        self.role, self.context = role, context
-        self.beats = self.answers = self.commits = self.reads = True
-        self.records, self.asked = [], []
+
+class Store:
+    """Records, acknowledgements, heartbeats and questions of one store, by a thread of its own; the test turns its switches.
+
+    What it has committed outlives its sockets (restart()); with is_v0 it is one of the first implementation."""
+
+    def __init__(self, context, role, is_v0=False):
+        self.role, self.context, self.is_v0 = role, context, is_v0
+        self.beats = self.answers = self.commits = self.reads = self.acknowledges = True
+        self.epoch = 1
+        self.n_waiting = 0
+        self.needs_refill = False
+        self.records, self.asked, self.heard = [], [], []
+        self.identities, self.n_repeats = set(), 0
+        self.cursors, self.writer_epoch, self.has_asked = {}, 0, set()
+        self.copies = {}  # table -> [record]: what COPY_RECORDS finds
+        self.taken, self.copied, self.silent_from_page = [], [], 0
+        self.begin()
+
+    def begin(self):
         self.is_running = True
-        records_port, heartbeat_port, query_port = PORTS[role]
+        records_port, heartbeat_port, query_port = PORTS[self.role]
         self.pull = self.bind(zmq.PULL, records_port, RCVHWM=10)
-        self.heartbeat = self.bind(zmq.ROUTER, heartbeat_port)
-        self.query = self.bind(zmq.ROUTER, query_port)
+        self.sockets = {self.pull: self.take}
+        if not self.is_v0:
+            self.ack = self.bind(zmq.PUB, ACK_PORTS[self.role])
+            self.heartbeat = self.bind(zmq.ROUTER, heartbeat_port)
+            self.query = self.bind(zmq.ROUTER, query_port)
+            self.sockets |= {self.heartbeat: self.beat, self.query: self.answer}
+        elif self.role == "primary":
+            self.health = self.bind(zmq.REP, HEALTH_PORT)
+            self.sockets |= {self.health: self.pong}
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
@@ -34,29 +60,70 @@ class Store:
         socket.linger = 0
         for name, value in options.items():
             socket.setsockopt(getattr(zmq, name), value)
-        socket.bind(f"tcp://127.0.0.1:{port}")
+        wait_until(lambda: Writer.is_bound(socket, port), f"port {port} is free")
         return socket
 
     def run(self):
         while self.is_running:
             poller = zmq.Poller()
-            for socket in [self.heartbeat, self.query] + ([self.pull] if self.reads else []):
-                poller.register(socket, zmq.POLLIN)
-            ready = dict(poller.poll(20))
-            if self.heartbeat in ready:
-                self.beat()
-            if self.query in ready:
-                self.answer()
-            if self.pull in ready:
-                self.records.append(json.loads(self.pull.recv()))
-        for socket in (self.pull, self.heartbeat, self.query):
+            for socket in self.sockets:
+                if self.is_wanted(socket):
+                    poller.register(socket, zmq.POLLIN)
+            for socket, _ in poller.poll(20):
+                self.sockets[socket]()
+        for socket in list(self.sockets) + ([] if self.is_v0 else [self.ack]):
             socket.close()
 
+    def is_wanted(self, socket):
+        return self.reads if socket is self.pull else self.beats if self.is_v0 else True
+
+    def take(self):
+        frame, hop = split_hop(self.pull.recv())
+        if self.is_v0 or not hop:
+            assert not (self.is_v0 and hop), "a store of the first implementation gets frames as they were"
+            self.store(frame)
+            return
+        stream, epoch, position, oldest = hop
+        self.writer_epoch = max(self.writer_epoch, epoch)
+        cursor = self.cursors.setdefault(stream, oldest - 1)
+        if epoch == self.writer_epoch and position == cursor + 1:
+            self.cursors[stream] = position
+            self.has_asked.discard(stream)
+            self.store(frame)
+        elif position > cursor + 1 and stream not in self.has_asked:
+            self.has_asked.add(stream)
+            self.acknowledge(stream, asks=True)
+        if self.acknowledges:
+            self.acknowledge(stream)
+
+    def acknowledge(self, stream, **more):
+        self.ack.send(json.dumps({"stream": stream, "position": self.cursors[stream], "epoch": self.writer_epoch, **more}).encode())
+
+    def store(self, frame):
+        record = json.loads(frame)
+        who = (record["type"], *identity(record["data"]))
+        if who in self.identities:
+            self.n_repeats += 1
+        else:
+            self.identities.add(who)
+            self.records.append(record)
+
     def beat(self):
-        *route, _ = self.heartbeat.recv_multipart()
+        *route, theirs = self.heartbeat.recv_multipart()
+        self.heard.append(json.loads(theirs))
         if self.beats:
-            own = {"role": self.role, "boot_id": "0", "epoch": 1, "seq": 1, "can_commit": self.commits, "rows_waiting": 0}
+            n = len(self.records)
+            own = {"role": self.role, "boot_id": "0", "epoch": self.epoch, "seq": 1, "can_commit": self.commits, "rows_waiting": self.n_waiting,
+                   "records": n, "event_set": f"{sum(map(hash, self.identities)) % 2**64:016x}", "committed_until": 1000 + n,
+                   "needs_refill": self.needs_refill}
             self.heartbeat.send_multipart([*route, json.dumps(own).encode()])
+
+    def last_heard(self, member):
+        return self.heard[-1][member] if self.heard else None
+
+    def pong(self):
+        self.heard.append(self.health.recv())
+        self.health.send(b"PONG" if self.commits else b"ERROR")
 
     def answer(self):
         *route, question = self.query.recv_multipart()
@@ -64,23 +131,54 @@ class Store:
         self.asked.append(question["command"])
         if self.answers:
             reply = {"status": "OK", "command": question["command"], "message": f"from {self.role}", "timestamp": NOW,
-                     "data": {"records": [self.role]}, "query_id": question["query_id"]}
+                     "data": self.data_for(question), "query_id": question["query_id"]}
             self.query.send_multipart([*route, json.dumps(reply).encode()])
+
+    def data_for(self, question):
+        if question["command"] == "COPY_RECORDS":
+            return self.copy(question["table"], question["after_id"])
+        if question["command"] == "TAKE_RECORDS":
+            return self.fill(question["records"], question["is_last"])
+        return {"records": [self.role]}
+
+    def copy(self, table, after_id):
+        """Two rows a page; the id of a row is its place, from 1."""
+        self.copied.append((table, after_id))
+        rows = self.copies.get(table, [])
+        page = rows[after_id:after_id + 2]
+        return {"records": page, "last_id": after_id + len(page), "done": after_id + 2 >= len(rows)}
+
+    def fill(self, records, is_last):
+        self.taken.append(records)
+        self.answers &= len(self.taken) != self.silent_from_page
+        for record in records:
+            self.store(json.dumps(record).encode())
+        self.needs_refill &= not is_last
 
     def of_type(self, kind):
         return [record["data"] for record in list(self.records) if record["type"] == kind]
+
+    def forget(self):
+        """As if its file had been lost; only while it is stopped."""
+        self.records, self.identities, self.cursors, self.copies = [], set(), {}, {}
+        self.needs_refill = True
 
     def stop(self):
         self.is_running = False
         self.thread.join()
 
+    def restart(self):
+        self.stop()
+        self.epoch += 1
+        self.begin()
+
 
 class World:
-    """Everybody that analytics talks to."""
+    """Everybody that analytics talks to. The broker is one of the first implementation, unless a test puts a Writer in its place."""
 
-    def __init__(self, context):
+    def __init__(self, context, v0_stores=()):
         self.context = context
-        self.stores = {role: Store(context, role) for role in PORTS}
+        self.stores = {role: Store(context, role, role in v0_stores) for role in PORTS}
         self.broker = self.bind(zmq.XPUB, BROKER, XPUB_NODROP=1, SNDHWM=100)
         self.commands = self.bind(zmq.PULL, COMMANDS)
         self.reports = self.bind(zmq.XPUB, REPORTS)
@@ -101,6 +199,12 @@ class World:
             socket.setsockopt(getattr(zmq, name), value)
         socket.bind(address)
         return socket
+
+    def use_custody(self):
+        """Puts a broker that keeps what is not acknowledged in the place of the one that does not."""
+        self.broker.close()
+        self.writer = Writer(self.context, 5560, 5569)
+        return self.writer
 
     def wait_subscribers(self):
         assert self.broker.poll(5000) and self.reports.poll(5000), "analytics subscribes"
@@ -154,7 +258,7 @@ def city(tmp_path, world):
 
 
 def events_of(store):
-    return [record["event_data"]["seq"] for record in store.of_type("sensor_event")]
+    return [record["event_data"]["seq"] for record in store.of_type("sensor_event") if "event_data" in record]
 
 
 def test_an_event_goes_to_both_stores_as_it_came_with_its_identity(city, world):
@@ -336,23 +440,432 @@ def test_a_signal_service_started_again_during_a_wave_is_asked_for_the_rest_of_i
     assert world.command()["action"] == "FORCE", "the wave is asked for once"
 
 
-def test_a_store_that_reads_too_slowly_stops_the_broker_and_nothing_is_lost(city, world):
+# --- custody ---
+
+
+@pytest.fixture
+def writer(world):
+    yield world.use_custody()
+    world.writer.close()
+
+
+def event_frame(number, intersection="INT-B3", **more):
+    event = {"sensor_id": "CAM-X", "tipo_sensor": "camara", "interseccion": intersection, "volumen": 1, "velocidad_promedio": 50.0,
+             "timestamp": NOW, "producer_id": "sensor-camera@test", "epoch": 7, "seq": number, **more}
+    return "camara " + json.dumps(event)
+
+
+def send_events(writer, numbers, **more):
+    for number in numbers:
+        writer.send(event_frame(number, **more))
+
+
+def has_all(world, n, roles=("primary", "replica")):
+    """The stores have the events 1 to n, each once, whatever order they came in."""
+    return all(sorted(events_of(world.stores[role])) == list(range(1, n + 1)) for role in roles)
+
+
+def has_all_but(world, n, n_lost):
+    """The stores have the events 1 to n, each once, except a few."""
+    return all(n - n_lost <= len(events_of(store)) == len(set(events_of(store))) for store in world.stores.values())
+
+
+def test_events_are_acknowledged_once_they_are_on_disk_whether_a_store_is_there_or_not(tmp_path, world, writer):
+    world.primary.stop()
+    world.replica.stop()
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 101))
+        writer.wait_acknowledged(100)
+        world.primary.begin()
+        world.replica.begin()
+        city.wait(lambda: has_all(world, 100), "both stores get all")
+
+
+def test_what_is_refused_or_repeated_is_acknowledged_all_the_same(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, [1])
+        send_events(writer, [2], intersection="INT-Z9")
+        writer.send('camara {"volumen":"many"}')
+        writer.send('niebla {"sensor_id":"CAM-X"}')
+        send_events(writer, [1, 3])
+        writer.wait_acknowledged(6)
+        city.wait(lambda: events_of(world.primary) == events_of(world.replica) == [1, 3], "only what is an event is stored, once")
+
+
+def test_a_frame_that_never_came_is_asked_for_and_nothing_is_taken_before_it(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, [1])
+        writer.wait_acknowledged(1)
+        send = writer.send_position
+        writer.send_position = lambda position: None
+        send_events(writer, [2])
+        writer.send_position = send
+        send_events(writer, [3])
+        city.wait(lambda: writer.hear() is not None and any(ack.get("asks") and ack["position"] == 1 for ack in writer.acks), "it asks")
+        assert events_of(world.primary) == [1]
+        writer.send_again()
+        writer.wait_acknowledged(3)
+        city.wait(lambda: events_of(world.primary) == events_of(world.replica) == [1, 2, 3], "both stores have them in order")
+
+
+@pytest.mark.parametrize("passage", [1, 2, 7])
+@pytest.mark.parametrize("point", ["before-commit", "after-commit", "after-ack"])
+def test_killed_at_any_point_it_loses_nothing_and_stores_nothing_twice(tmp_path, world, writer, point, passage):
+    with City(tmp_path, services=[]) as city:
+        process = city.start("analytics", environment={"TRAFFIC_FAULT": f"{point}:{passage}"})
+        writer.wait_for_reader()
+        for number in range(1, EVENTS_OF_A_LIFE + 1):
+            send_events(writer, [number])
+            if number % 20 == 0 and process.is_running():
+                wait_until(lambda: writer.hear() >= number or not process.is_running(), "it commits, or dies of it")
+        assert wait_until(lambda: not process.is_running(), "it dies at its fault point") and city.stop("analytics") == -signal.SIGKILL
+        city.start("analytics")
+        writer.wait_acknowledged(EVENTS_OF_A_LIFE)
+        city.wait(lambda: has_all(world, EVENTS_OF_A_LIFE), "both stores have everything once")
+        assert world.primary.identities == world.replica.identities
+
+
+def test_a_store_that_was_away_under_load_gets_what_it_lacks_while_load_goes_on(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 101))
+        city.wait(lambda: has_all(world, 100), "both stores have the first")
+        world.primary.stop()
+        city.wait_log("analytics", r"^\[FAILOVER\] PC3 is down\. Using replica DB on PC2\. \(no heartbeat; detected after 0\.\d+ s; it lacks \d+ records\)")
+        send_events(writer, range(101, 2001))
+        city.wait(lambda: has_all(world, 2000, ["replica"]), "the replica gets all")
+        status = world.ask("SYSTEM_STATUS")["data"]
+        backlogs = {store["role"]: store["backlog"] for store in status["stores"]}
+        assert backlogs["primary"] >= 1900 and backlogs["replica"] == 0
+        assert status["outbox"]["bytes"] > 0 and status["outbox"]["trouble"] is None
+        world.primary.restart()
+        send_events(writer, range(2001, 2501))
+        city.wait_log("analytics", r"^\[RECOVERY\] PC3 is back after [0-9.]+ s\. Using primary DB on PC3\. It lacks \d+ records\.")
+        writer.wait_acknowledged(2500)
+        city.wait(lambda: has_all(world, 2500), "what it lacked is delivered, and what is new")
+        city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["outbox"]["bytes"] == 0, "the outbox is empty again")
+
+
+def test_a_restart_while_a_store_is_dead_loses_nothing(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.primary.stop()
+        send_events(writer, range(1, 501))
+        writer.wait_acknowledged(500)
+        assert city.stop("analytics") == 0
+        city.start("analytics")
+        send_events(writer, range(501, 601))
+        writer.wait_acknowledged(600)
+        city.wait(lambda: has_all(world, 600, ["replica"]), "the replica gets all")
+        world.primary.begin()
+        city.wait(lambda: has_all(world, 600), "the primary gets what was kept for it")
+
+
+def test_what_was_acknowledged_before_a_restart_is_not_sent_again_to_a_store_that_has_it(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 101))
+        city.wait(lambda: has_all(world, 100), "both stores have all")
+        city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["outbox"]["bytes"] == 0, "the outbox is empty")
+        city.stop("analytics")
+        city.start("analytics")
+        send_events(writer, range(101, 111))
+        writer.wait_acknowledged(110)
+        city.wait(lambda: has_all(world, 110), "the new ones come")
+        assert world.primary.n_repeats == world.replica.n_repeats == 0
+
+
+def test_a_full_outbox_stops_the_broker_and_goes_on_when_there_is_room(tmp_path, world, writer):
     padding = "x" * 8000
-    world.replica.reads = False
-    n_sent = 0
-    end = time.monotonic() + 60
-    while time.monotonic() < end:  # until the whole way to the store is full
-        try:
-            world.camera(1, producer_id="flood", epoch=1, seq=n_sent + 1, padding=padding, flags=zmq.DONTWAIT)
-            n_sent += 1
-        except zmq.Again:
-            if world.broker.poll(1000, zmq.POLLOUT) and "waiting for a store" not in city.processes["analytics"].status:
-                continue
-            break
-    wait_until(lambda: "waiting for a store" in city.processes["analytics"].status, "analytics says that it waits")
-    assert world.ask("HEALTH_CHECK")["message"] == "PONG"
-    assert "[FAILOVER]" not in city.log("analytics")
-    world.replica.reads = True
-    city.wait(lambda: len(world.replica.records) >= n_sent and len(world.primary.records) >= n_sent, "all arrive", 60)
-    for store in world.stores.values():
-        assert events_of(store) == list(range(1, n_sent + 1))
+    with City(tmp_path, {"analytics.outbox_mib": 1}, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.primary.acknowledges = False
+        send_events(writer, range(1, 301), padding=padding)
+        wait_until(lambda: "takes no events: the outbox is full" in city.processes["analytics"].status, "analytics says that it is full")
+        assert "fills up" in city.log("analytics") or "% of 1 MiB are used" in city.log("analytics")
+        assert writer.hear() < 300
+        assert world.ask("HEALTH_CHECK")["message"] == "PONG"
+        assert world.ask("FORCE_SEMAPHORE", interseccion="INT-A1")["status"] == "OK", "an order of an operator still has room"
+        assert "[FAILOVER]" not in city.log("analytics")
+        world.primary.acknowledges = True
+        writer.wait_acknowledged(300)
+        city.wait(lambda: has_all(world, 300), "both stores get all")
+        city.wait(lambda: world.primary.of_type("priority_action") and world.replica.of_type("priority_action"), "the order, too")
+
+
+def test_a_slow_store_holds_up_neither_the_events_nor_the_other_store(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.replica.reads = False
+        send_events(writer, range(1, 1001), padding="x" * 2000)
+        writer.wait_acknowledged(1000)
+        city.wait(lambda: has_all(world, 1000, ["primary"]), "the primary has all")
+        assert "[FAILOVER]" not in city.log("analytics")
+        world.replica.reads = True
+        city.wait(lambda: has_all(world, 1000), "the slow one gets all in the end")
+
+
+def test_an_outbox_with_a_damaged_page_loses_at_most_that_page(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.primary.stop()
+        world.replica.stop()
+        send_events(writer, range(1, 1001))
+        writer.wait_acknowledged(1000)
+        state_dir = city.processes["analytics"].state_dir
+        city.stop("analytics")
+        with open(state_dir / "outbox.db", "r+b") as file:
+            file.seek(40 * 4096)
+            file.write(b"\xff" * 4096)
+        world.primary.begin()
+        world.replica.begin()
+        process = city.spawn("analytics")
+        wait_until(lambda: has_all_but(world, 1000, 30) or not process.is_running(), "it ends when it meets the damage, or has met it at once")
+        if not process.is_running():
+            city.stop("analytics")
+            city.start("analytics")
+        city.wait_log("analytics", r"outbox\.db is damaged")
+        send_events(writer, range(1001, 1051))
+        writer.wait_acknowledged(1050)
+        wait_until(lambda: has_all_but(world, 1050, 30), "what could be read and what is new arrive")
+        assert world.primary.identities == world.replica.identities
+
+
+def test_an_outbox_of_nothing_but_garbage_stops_nobody(tmp_path, world, writer):
+    state_dir = tmp_path / "state" / "analytics"
+    state_dir.mkdir(parents=True)
+    (state_dir / "outbox.db").write_bytes(b"no database at all" * 1000)
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 11))
+        writer.wait_acknowledged(10)
+        city.wait(lambda: has_all(world, 10), "events arrive")
+        assert len(list(state_dir.glob("outbox.db*"))) > 1, "the garbage is kept beside it"
+
+
+def who_ends(writer, cities):
+    """Sends events until one of the cities' analytics has ended by itself."""
+    def ended():
+        send_events(writer, [writer.last + 1])
+        writer.hear()
+        return next((city for city in cities if not city.processes["analytics"].is_running()), None)
+    return wait_until(ended, "one of them ends")
+
+
+def test_an_older_analytics_ends_when_a_newer_one_has_written(tmp_path, world, writer):
+    with City(tmp_path / "old", {"network.bind": "127.0.0.1"}, services=[("analytics", "")]) as old:
+        writer.wait_for_reader()
+        send_events(writer, [1])
+        writer.wait_acknowledged(1)
+        old.wait(lambda: has_all(world, 1), "the first one is the writer")
+        with City(tmp_path / "new", {"network.bind": "127.0.0.2"}, services=[]) as new:
+            new.start("analytics")
+            assert who_ends(writer, [old, new]) is old, "the one that began earlier"
+            assert "has heard a writer of epoch" in old.log("analytics")
+            assert old.stop("analytics") != 0
+            new.wait(lambda: has_all(world, writer.last), "the newer one goes on")
+            # As systemd would: its next life is above the other's.
+            old.start("analytics")
+            assert who_ends(writer, [old, new]) is new, "now the other one is the older"
+            new.stop("analytics")
+            writer.wait_acknowledged(writer.last)
+            old.wait(lambda: has_all(world, writer.last), "nothing was lost between the two")
+
+
+# --- what the stores hear ---
+
+
+def test_a_store_hears_how_much_it_lacks(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.replica.acknowledges = False
+        send_events(writer, range(1, 51))
+        city.wait(lambda: world.replica.last_heard("backlog") == 50, "the replica hears of its backlog")
+        city.wait(lambda: world.primary.last_heard("backlog") == 0, "the primary has none")
+
+
+def test_a_store_may_delete_only_what_the_other_one_has_acknowledged(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 11))
+        city.wait(lambda: world.primary.last_heard("safe_until") == world.replica.last_heard("safe_until") == 1010, "both have ten")
+        assert world.ask("SYSTEM_STATUS")["data"]["stores_agree"] is True
+        world.replica.acknowledges = False
+        send_events(writer, range(11, 21))
+        city.wait(lambda: len(world.primary.records) == 20 and world.replica.last_heard("safe_until") == 1020, "the primary acknowledged all")
+        n_beats = len(world.primary.heard)
+        city.wait(lambda: len(world.primary.heard) > n_beats + 5, "some beats")
+        assert world.primary.last_heard("safe_until") == 1010
+        world.replica.acknowledges = True
+        send_events(writer, [21])
+        city.wait(lambda: world.primary.last_heard("safe_until") == 1021, "the replica has acknowledged it, too")
+
+
+def test_how_long_readings_take_to_both_disks_is_measured(tmp_path, world, writer):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        assert world.ask("SYSTEM_STATUS")["data"]["durable_seconds"] == {"samples": 0, "p50": None, "p99": None}
+        for number in range(1, 65):
+            send_events(writer, [number], captured_us=time.time_ns() // 1000)
+        durable = city.wait(lambda: (d := world.ask("SYSTEM_STATUS")["data"]["durable_seconds"])["samples"] == 4 and d, "one of 16 is measured")
+        assert 0 < durable["p50"] <= durable["p99"] < 20
+        city.wait_fresh_metrics("analytics")
+        assert city.metric("analytics", "traffic_durable_seconds", quantile="0.99") > 0
+
+
+# --- stores of the first implementation ---
+
+
+@pytest.mark.parametrize("role", ["primary", "replica"])
+def test_a_store_of_the_first_implementation_gets_records_as_they_always_were_and_is_not_asked(tmp_path, role):
+    context = zmq.Context()
+    world = World(context, v0_stores=[role])
+    other = "replica" if role == "primary" else "primary"
+    try:
+        with City(tmp_path, {f"protocol.{role}": "v0"}, services=[("analytics", "")]) as city:
+            world.wait_subscribers()
+            for number in range(1, 101):
+                world.numbered(number)
+            city.wait(lambda: has_all(world, 100), "both stores have all")
+            assert world.ask("QUERY_HISTORY")["answered_by"] == other
+            status = world.ask("SYSTEM_STATUS")
+            assert status["status"] == "OK"
+            assert {s["role"]: (s["protocol"], s["alive"]) for s in status["data"]["stores"]}[role] == ("v0", True)
+            city.wait_fresh_metrics("analytics")
+            assert city.metric("analytics", "traffic_records_best_effort_total", store=role) == 100
+            assert city.metric("analytics", "traffic_records_best_effort_total", store=other) == 0
+            assert "[FAILOVER]" not in city.log("analytics")
+    finally:
+        world.stop()
+        context.destroy(linger=0)
+
+
+def test_a_primary_of_the_first_implementation_lives_as_long_as_it_answers_pong(tmp_path):
+    context = zmq.Context()
+    world = World(context, v0_stores=["primary"])
+    try:
+        with City(tmp_path, {"protocol.primary": "v0"}, services=[("analytics", "")]) as city:
+            world.wait_subscribers()
+            city.wait(lambda: len(world.primary.heard) > 5, "it is asked")
+            assert set(world.primary.heard) == {b"PING"}
+            world.primary.beats = False
+            city.wait_log("analytics", r"^\[FAILOVER\] PC3 is down\. .*no answer to PING")
+            assert world.ask("SYSTEM_STATUS")["data"]["pc3_alive"] is False
+            for number in range(1, 51):
+                world.numbered(number)
+            city.wait(lambda: has_all(world, 50, ["replica"]), "the replica gets all")
+            assert events_of(world.primary) == []
+            world.primary.beats = True
+            city.wait_log("analytics", r"^\[RECOVERY\] PC3 is back")
+            city.wait(lambda: has_all(world, 50), "what was kept is sent")
+            world.primary.commits = False
+            city.wait_log("analytics", r"^\[FAILOVER\] PC3 is down\. .*it does not answer PONG")
+    finally:
+        world.stop()
+        context.destroy(linger=0)
+
+
+def test_a_replica_of_the_first_implementation_lives_as_long_as_its_link_takes_records(tmp_path):
+    context = zmq.Context()
+    world = World(context, v0_stores=["replica"])
+    try:
+        with City(tmp_path, {"protocol.replica": "v0"}, services=[("analytics", "")]) as city:
+            world.wait_subscribers()
+            world.replica.stop()
+            for number in range(1, 51):
+                world.numbered(number)
+            city.wait_log("analytics", r"^\[FAILOVER\] The replica store on PC2 is down\. .*its link takes nothing")
+            world.replica.begin()
+            city.wait_log("analytics", r"^\[RECOVERY\] The replica store on PC2 is back")
+            city.wait(lambda: has_all(world, 50), "what was kept is sent")
+    finally:
+        world.stop()
+        context.destroy(linger=0)
+
+
+# --- filling a store from its peer ---
+
+TABLES = ["sensor_event", "congestion_record", "semaphore_state", "priority_action"]
+
+
+def old_records(kind, n):
+    """Records of an earlier time; numbers and blanks as only a copy byte by byte keeps them."""
+    return [{"type": kind, "data": {"producer_id": f"old-{kind}", "epoch": 1, "seq": seq, "interseccion": "INT-A1", "value": 1.10,
+                                    "text": "a/b é"}} for seq in range(1, n + 1)]
+
+
+def fill_primary(world, n):
+    world.primary.copies = {table: old_records(table, n) for table in TABLES}
+    return {(table, f"old-{table}", 1, seq) for table in TABLES for seq in range(1, n + 1)}
+
+
+def test_a_store_that_began_with_an_empty_file_gets_what_the_other_one_holds(tmp_path, world):
+    old = fill_primary(world, 5)
+    world.replica.needs_refill = True
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        city.wait_log("analytics", r"The replica store has what the primary store held: 20 records in ")
+        assert world.replica.identities == old and world.replica.n_repeats == 0
+        assert not world.replica.needs_refill
+        kept = {json.dumps(record) for record in world.replica.records}
+        assert kept == {json.dumps(record) for records in world.primary.copies.values() for record in records}
+        n_pages = len(world.replica.taken)
+        city.wait(lambda: len(world.replica.heard) > 40, "it is left alone for four seconds")
+        assert len(world.replica.taken) == n_pages
+
+
+def test_two_new_and_empty_stores_are_filled_at_once(city, world):
+    world.primary.needs_refill = world.replica.needs_refill = True
+    city.wait_log("analytics", r"The primary store has what the replica store held: 0 records in 0\.\d s")
+    city.wait_log("analytics", r"The replica store has what the primary store held: 0 records in ")
+    assert world.primary.taken == world.replica.taken == [[]]
+
+
+def test_a_store_that_is_being_filled_does_not_answer_while_the_other_one_can(city, world):
+    world.replica.answers = False  # of COPY_RECORDS, too: the filling goes on for ever
+    world.primary.needs_refill = True
+    city.wait(lambda: "COPY_RECORDS" in world.replica.asked, "the filling begins")
+    world.replica.answers = True
+    city.wait(lambda: not world.primary.needs_refill, "it ends after all")
+
+
+def test_filling_begins_again_after_a_restart_and_goes_on_after_a_silence(tmp_path, world):
+    old = fill_primary(world, 9)
+    world.replica.needs_refill = True
+    world.replica.silent_from_page = 3
+    world.primary.answers = False
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        city.wait(lambda: "COPY_RECORDS" in world.primary.asked, "the first page is asked for")
+        world.primary.beats = False
+        city.wait_log("analytics", r"^\[FAILOVER\] PC3 is down")
+        world.primary.beats = world.primary.answers = True
+        city.wait(lambda: len(world.replica.taken) == 3, "it goes on")
+        world.replica.answers = True
+        world.replica.restart()
+        city.wait(lambda: not world.replica.needs_refill, "it ends")
+        assert world.replica.identities == old
+        assert world.primary.copied.count(("sensor_event", 0)) >= 2, "after the restart it began anew"
+
+
+def test_filling_waits_until_the_peer_has_what_left_the_outbox(tmp_path, world, writer):
+    fill_primary(world, 3)
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        writer.wait_for_reader()
+        world.primary.acknowledges = False
+        send_events(writer, range(1, 21))
+        city.wait(lambda: has_all(world, 20, ["replica"]), "the replica has them, the primary acknowledges nothing")
+        world.replica.stop()
+        world.replica.forget()
+        world.replica.epoch += 1
+        world.replica.begin()
+        send_events(writer, [21])
+        city.wait(lambda: has_all(world, 21, ["replica"]), "the outbox gives the new file what it still holds")
+        n_beats = len(world.replica.heard)
+        city.wait(lambda: len(world.replica.heard) > n_beats + 5, "some beats")
+        assert "COPY_RECORDS" not in world.primary.asked
+        world.primary.acknowledges = True
+        send_events(writer, [22])
+        city.wait(lambda: not world.replica.needs_refill, "it is filled now")
+        city.wait(lambda: has_all(world, 22, ["replica"]), "and has the newest")
