@@ -38,6 +38,8 @@ ExitStatus verb_status(Context *context) {
         {"answering store", "/answering_store"},
         {"PC3 alive", "/pc3_alive"},
         {"stores hold the same", "/stores_agree"},
+        {"outbox (bytes)", "/outbox/bytes"},
+        {"in both stores after (s, p99)", "/durable_seconds/p99"},
         {"sensor events", "/db_summary/total_sensor_events"},
         {"congestion detections", "/db_summary/total_congestion_detections"},
         {"green waves", "/db_summary/total_green_waves"},
@@ -48,8 +50,11 @@ ExitStatus verb_status(Context *context) {
         {"congested now", "/currently_congested"},
         {"green wave now", "/currently_green_wave"},
     };
-    static const Column stores[] = {
-        {"STORE", "/role"}, {"STATE", "/state"}, {"ROWS WAITING", "/rows_waiting"}, {"SKIPPED", "/skipped"}};
+    static const Column stores[] = {{"STORE", "/role"},
+                                    {"STATE", "/state"},
+                                    {"CAN COMMIT", "/can_commit"},
+                                    {"BACKLOG", "/backlog"},
+                                    {"REFILL", "/needs_refill"}};
 
     static const Picture picture = {summary, ARRAY_LEN(summary), "stores", stores, ARRAY_LEN(stores)};
     Query query;
