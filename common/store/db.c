@@ -34,10 +34,20 @@ static int errno_of(int code) {
     return -EIO;
 }
 
+/* What the system said, where SQLite only says that it could not: ": Read-only file system", or "". */
+static const char *system_words(sqlite3 *db, int code, char *buffer, size_t size) {
+    bool is_of_system = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
+    int error = db && is_of_system ? sqlite3_system_errno(db) : 0;
+    (void)snprintf(buffer, size, "%s%s", error ? ": " : "", error ? strerror(error) : "");
+    return buffer;
+}
+
 int db_error(sqlite3 *db, const char *what, Problem *problem) {
+    char words[80];
     int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
-    return problem_set(problem, errno_of(code), "%s: %s (SQLite code %d)", what,
-                       db ? sqlite3_errmsg(db) : "out of memory", code);
+    return problem_set(problem, errno_of(code), "%s: %s%s (SQLite code %d)", what,
+                       db ? sqlite3_errmsg(db) : "out of memory", system_words(db, code, words, sizeof words),
+                       code);
 }
 
 int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *problem) {
@@ -184,7 +194,8 @@ static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *
     return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
 }
 
-enum { LOG_BLOCK_BYTES = 256 << 10 };
+/* SQLite's files take less than 128 KiB at once and say of more that the disk is full. */
+enum { LOG_BLOCK_BYTES = 64 << 10 };
 
 /* Writes the log's own bytes over themselves and syncs them. */
 static int rewrite_log(sqlite3_file *log) {
@@ -226,7 +237,7 @@ static int settle_log(sqlite3 *db, const char *path, Problem *problem) {
 }
 
 int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem) {
-    scoped(db_closep) sqlite3 *db = NULL;
+    scoped(db_close_in_doubtp) sqlite3 *db = NULL;
     int r = open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db, problem);
     if (r >= 0)
         r = db_run(

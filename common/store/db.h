@@ -50,6 +50,7 @@ DEFINE_FREEP(sqlite3, db_close)
 /* The same after a failed write or sync: the file is left as it is. Closing would copy the log into it, trusting that
  * the log is on the disk; the next db_open() makes sure of that first. */
 sqlite3 *db_close_in_doubt(sqlite3 *db);
+DEFINE_FREEP(sqlite3, db_close_in_doubt)
 
 /* Brings the schema up to `version` in one transaction a step. For db_open() and for tests of older files. */
 int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem);

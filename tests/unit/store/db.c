@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +79,39 @@ static void suspected_file_that_is_whole_wants_a_refill(void **state) {
     db_mark_suspect(file->path);
     db = test_open(file);
     assert_int_equal(test_integer(db, "SELECT needs_refill FROM totals"), 1);
+    db_close(db);
+}
+
+static void copy_file(const char *from, const char *to) {
+    char command[300];
+    (void)snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
+    assert_int_equal(system(command), 0);
+}
+
+/* As a process leaves it that was killed: nobody has copied the log into the file. */
+static void log_of_any_length_is_read_by_the_next_process(void **state) {
+    TestFile *file = *state;
+    char wal[128], copy[128], copied_wal[140];
+    (void)snprintf(wal, sizeof wal, "%s-wal", file->path);
+    (void)snprintf(copy, sizeof copy, "%s/copy.db", file->directory);
+    (void)snprintf(copied_wal, sizeof copied_wal, "%s-wal", copy);
+    sqlite3 *db = test_open(file);
+    RecordWriter *writer = test_writer(db);
+    for (int first = 1; first < 2000; first += 200) {
+        test_store_events(file, writer, first, first + 199);
+        copy_file(file->path, copy);
+        copy_file(wal, copied_wal);
+        Problem problem = {0};
+        sqlite3 *next = NULL;
+        if (db_open(copy, &next, &problem) < 0)
+            fail_msg("%d events: %s", first + 199, problem.text);
+        assert_int_equal(test_integer(next, "SELECT count(*) FROM sensor_events"), first + 199);
+        db_close(next);
+    }
+    struct stat status;
+    assert_int_equal(stat(wal, &status), 0);
+    assert_true(status.st_size > 1 << 20);
+    record_writer_free(writer);
     db_close(db);
 }
 
@@ -252,6 +286,7 @@ int main(void) {
         FILE_TEST(older_file_is_migrated_and_its_rows_are_counted),
         FILE_TEST(new_file_wants_a_refill_and_knows_when_it_was_made),
         FILE_TEST(suspected_file_that_is_whole_wants_a_refill),
+        FILE_TEST(log_of_any_length_is_read_by_the_next_process),
         FILE_TEST(file_of_a_newer_program_is_refused_and_left_alone),
         FILE_TEST(migration_that_fails_leaves_the_version_as_it_was),
         FILE_TEST(overwritten_pages_are_found),
