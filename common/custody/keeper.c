@@ -3,13 +3,17 @@
  * next commit, or wait a second for one of their own. An idle keeper writes nothing.
  *
  * The limit of the spool itself lies a little above the one at which the flow is stopped: what belongs to a frame
- * that was accepted while there was room must find room, because its place in the stream is taken. */
+ * that was accepted while there was room must find room, because its place in the stream is taken.
+ *
+ * A file that somebody deleted or replaced goes on taking commits, but the next start would not find them: nothing is
+ * acknowledged any more, what was is delivered, and then the process ends to begin with a new file. */
 #include "custody/keeper.h"
 
 #include "shell/fault-point.h"
 #include "shell/journal.h"
 #include "shell/random-id.h"
 #include "store/commit-trouble.h"
+#include "store/db-place.h"
 #include "store/db.h"
 #include "wire/endpoints.h"
 
@@ -26,6 +30,7 @@ enum {
     ROOM_BYTES = 16 * FRAME_MAX_BYTES, /* for what belongs to the last frame that was taken */
 };
 #define LAZY_COMMIT_USEC     USEC_PER_SEC
+#define LEFT_OVER_USEC       (100 * USEC_PER_MSEC) /* between commits that only delete */
 #define TICK_USEC            USEC_PER_SEC
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 #define ROOM_AGAIN_RATIO     0.95 /* of the limit: full is over below it */
@@ -41,8 +46,10 @@ struct Keeper {
     void *userdata;
 
     Spool *spool;
-    Mono commit_at;   /* what waits is committed then; never when nothing waits */
-    Mono waits_since; /* since when something does */
+    DbPlace place;
+    uint64_t promised; /* everything up to here may have been acknowledged to who sent it */
+    Mono commit_at;    /* what waits is committed then; never when nothing waits */
+    Mono waits_since;  /* since when something does */
     Mono last_attempt;
     CommitTrouble trouble;
     bool is_to_reopen, is_full, has_alarm, can_take;
@@ -164,26 +171,43 @@ static int attempt(Keeper *keeper, Problem *problem) {
     keeper->last_attempt = service_now(keeper->service);
     if (keeper->is_to_reopen) {
         int r = spool_reopen(keeper->spool, problem);
+        if (r >= 0)
+            r = db_place_note(keeper->path, &keeper->place, problem);
         if (r < 0)
             return r;
         keeper->is_to_reopen = false;
     }
     fault_point(FAULT_BEFORE_COMMIT);
     int r = spool_commit(keeper->spool, problem);
-    if (r >= 0)
-        fault_point(FAULT_AFTER_COMMIT);
+    if (r < 0)
+        return r;
+    if (!db_place_holds(keeper->path, &keeper->place, problem))
+        return -ESTALE;
+    fault_point(FAULT_AFTER_COMMIT);
     return r;
 }
 
-/* Damage ends the process: the next start moves the file aside and saves what it can. */
-static int follow_failure(Keeper *keeper, int error, const Problem *why) {
-    metric_add(keeper->failures, 1);
+/* The process ends when this is negative. After damage the next start moves the file aside and saves what it can. */
+static int judge_failure(const Keeper *keeper, int error, const Problem *why) {
     if (error == -EUCLEAN) {
         db_mark_suspect(keeper->path);
         journal_note(LOG_ERR, "%s: %s is damaged: %s; the next start moves it aside", keeper->name,
                      keeper->path, why->text);
         return error;
     }
+    if (error == -ESTALE && spool_oldest(keeper->spool) > keeper->promised) {
+        journal_note(LOG_ERR, "%s: all that %s held is delivered; the next start makes a new one",
+                     keeper->name, keeper->path);
+        return error;
+    }
+    return 0;
+}
+
+static int follow_failure(Keeper *keeper, int error, const Problem *why) {
+    metric_add(keeper->failures, 1);
+    int r = judge_failure(keeper, error, why);
+    if (r < 0)
+        return r;
     if (commit_trouble_wants_reopening(error))
         keeper->is_to_reopen = true;
     if (commit_trouble_failed(&keeper->trouble, error, why, service_now(keeper->service)))
@@ -196,9 +220,12 @@ static int follow_failure(Keeper *keeper, int error, const Problem *why) {
 static void follow_success(Keeper *keeper, int n_frames) {
     metric_add(keeper->commits, 1);
     keeper->commit_at = mono_never();
+    keeper->promised = spool_committed(keeper->spool);
     if (commit_trouble_ended(&keeper->trouble))
         tell_recovery(keeper, service_now(keeper->service), n_frames);
     arm(keeper);
+    if (spool_is_dirty(keeper->spool))
+        commit_within(keeper, LEFT_OVER_USEC);
     follow_flow(keeper);
     keeper->handlers.on_committed(keeper->userdata);
 }
@@ -288,8 +315,10 @@ uint64_t keeper_renew_stream(void *userdata) {
 void keeper_acknowledge(void *userdata, uint64_t position) {
     const KeeperReader *reader = userdata;
     spool_acknowledge(reader->keeper->spool, reader->reader, position);
-    commit_within(reader->keeper, LAZY_COMMIT_USEC);
-    follow_flow(reader->keeper);
+    if (reader->keeper->is_full)
+        keeper_touch(reader->keeper);
+    else
+        commit_within(reader->keeper, LAZY_COMMIT_USEC);
 }
 
 Spool *keeper_spool(Keeper *keeper) {
@@ -381,12 +410,28 @@ int keeper_new(Service *service, const KeeperSpec *spec, Keeper **ret, Problem *
         r = open_at_start(keeper, problem);
     if (r < 0)
         return r;
+    r = db_place_note(keeper->path, &keeper->place, problem);
+    if (r < 0)
+        return r;
+    keeper->promised = spool_committed(keeper->spool);
     make_metrics(keeper);
     r = make_timers(keeper);
     if (r < 0)
         return problem_set(problem, r, "%s: %s", keeper->name, strerror(-r));
     *ret = take(keeper);
     return 0;
+}
+
+/* The log of a file that is gone must not be taken for that of the next one. */
+static void leave_place(const Keeper *keeper) {
+    char aside[PATH_MAX];
+    Problem problem = {""};
+    int r = db_place_leave(keeper->path, &keeper->place, service_wall(keeper->service), aside, sizeof aside,
+                           &problem);
+    if (r < 0)
+        journal_note(LOG_ERR, "%s: %s", keeper->name, problem.text);
+    else if (aside[0])
+        journal_note(LOG_NOTICE, "%s: what was left of %s is %s now", keeper->name, keeper->path, aside);
 }
 
 /* What is not on disk was not acknowledged either, so whoever sent it still has it. */
@@ -404,6 +449,8 @@ Keeper *keeper_free(Keeper *keeper) {
     timer_free(keeper->commit_timer);
     timer_free(keeper->tick_timer);
     spool_free(keeper->spool);
+    if (keeper->trouble.error == -ESTALE)
+        leave_place(keeper);
     free(keeper);
     return NULL;
 }

@@ -6,7 +6,7 @@
  * the frames. The kernel is asked instead (TCP keepalive), which answers however busy the process is;
  *   - where what is lost is sent again, a connection on which nothing gets through for 1.5 s is given up
  * (MAXRT). After a long cut TCP itself would try ever more rarely and go on up to two minutes after the network
- * does; a new connection is there within 0.4 s of it. MAXRT also ends a connection whose reader takes nothing for so
+ * does; a new connection is there within a second of it. MAXRT also ends a connection whose reader takes nothing for so
  * long that all buffers are full: hence not for readers of the first implementation, which never get again what
  * stood in them;
  *   - ZMQ_IMMEDIATE on writing peers: without it a queue exists before its reader does, and what stands in it
@@ -38,12 +38,18 @@ static const IntOption common_options[] = {
     {ZMQ_CONNECT_TIMEOUT, 300},
     {ZMQ_HANDSHAKE_IVL, 1000},
     {ZMQ_TCP_KEEPALIVE, 1},
-    {ZMQ_TCP_KEEPALIVE_IDLE, 1},
-    {ZMQ_TCP_KEEPALIVE_INTVL, 1},
+    {ZMQ_TCP_KEEPALIVE_IDLE, 5},
+    {ZMQ_TCP_KEEPALIVE_INTVL, 2},
     {ZMQ_TCP_KEEPALIVE_CNT, 3},
 };
 
-#define GIVE_UP_MSEC 1500 /* of TCP's attempts, at 0, 0.2, 0.6 and 1.4 s, the last one still counts */
+/* Where what is lost is sent again. With MAXRT the kernel counts time and not keepalives: who only reads gives up within
+ * 2 s, who writes after 1.5 s; of TCP's attempts at 0, 0.2, 0.6 and 1.4 s the last one still counts. */
+static const IntOption sent_again_options[] = {
+    {ZMQ_TCP_MAXRT, 1500},
+    {ZMQ_TCP_KEEPALIVE_IDLE, 1},
+    {ZMQ_TCP_KEEPALIVE_INTVL, 1},
+};
 
 static const IntOption xpub_options[] = {{ZMQ_XPUB_NODROP, 1}, {ZMQ_XPUB_VERBOSE, 1}};
 static const IntOption router_options[] = {{ZMQ_ROUTER_MANDATORY, 1}};
@@ -119,7 +125,7 @@ static int open_socket(void *context, const Endpoint *endpoint, WirePattern patt
     if (r >= 0)
         r = set_ints(socket, row->options, row->n_options);
     if (r >= 0 && is_sent_again)
-        r = set_int(socket, ZMQ_TCP_MAXRT, GIVE_UP_MSEC);
+        r = set_ints(socket, sent_again_options, ARRAY_LEN(sent_again_options));
     if (r >= 0)
         r = set_high_water_mark(socket, endpoint->high_water_mark);
     if (r >= 0 &&

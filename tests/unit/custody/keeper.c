@@ -1,0 +1,498 @@
+/* A spool in a running service: when it is committed, and what becomes of everything that can go wrong with its file. */
+#include "custody/keeper.h"
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FRAME_BYTES = 1024 };
+
+typedef struct Bench {
+    char directory[64], path[96];
+    Settings settings;
+    Service *service;
+    Keeper *keeper;
+    KeeperReader reader;
+    Intake intake;
+    uint64_t max_bytes;
+    unsigned n_committed; /* calls of on_committed */
+    bool flows;
+    unsigned n_edges;
+    int error_fd; /* what is told meanwhile goes there */
+    int saved_stderr;
+} Bench;
+
+/* --- the bench --- */
+
+static void on_committed(void *userdata) {
+    ((Bench *)userdata)->n_committed++;
+}
+
+static void on_flow(bool can_take, void *userdata) {
+    Bench *bench = userdata;
+    assert_int_not_equal(can_take, bench->flows); /* edges only */
+    bench->flows = can_take;
+    bench->n_edges++;
+}
+
+static int open_keeper(Bench *bench, Problem *problem) {
+    static const char *const readers[] = {"analytics", NULL};
+    const KeeperSpec spec = {.name = "spool",
+                             .readers = readers,
+                             .max_bytes = bench->max_bytes,
+                             .handlers = {.on_committed = on_committed, .on_flow = on_flow},
+                             .userdata = bench};
+    int r = keeper_new(bench->service, &spec, &bench->keeper, problem);
+    bench->reader = (KeeperReader){.keeper = bench->keeper};
+    return r;
+}
+
+static void start(Bench *bench) {
+    const ServiceOptions options = {.name = "traffic-test",
+                                    .settings = &bench->settings,
+                                    .state_dir = bench->directory,
+                                    .runtime_dir = "/nonexistent"};
+    Problem problem = {""};
+    bench->flows = true;
+    if (service_new(&options, &bench->service, &problem) < 0 || open_keeper(bench, &problem) < 0)
+        fail_msg("%s", problem.text);
+}
+
+static void stop(Bench *bench) {
+    bench->keeper = keeper_free(bench->keeper);
+    bench->service = service_free(bench->service);
+}
+
+static void listen_to_the_journal(Bench *bench) {
+    char path[] = "/tmp/keeper-journal-XXXXXX";
+    bench->error_fd = mkstemp(path);
+    unlink(path);
+    bench->saved_stderr = dup(STDERR_FILENO);
+    dup2(bench->error_fd, STDERR_FILENO);
+}
+
+static void stop_listening(Bench *bench) {
+    if (bench->error_fd < 0)
+        return;
+    dup2(bench->saved_stderr, STDERR_FILENO);
+    close(bench->saved_stderr);
+    close(bench->error_fd);
+    bench->error_fd = -1;
+}
+
+static unsigned times_told(const Bench *bench, const char *words) {
+    char text[4096];
+    unsigned n = 0;
+    ssize_t size = pread(bench->error_fd, text, sizeof text - 1, 0);
+    text[size > 0 ? size : 0] = '\0';
+    for (const char *at = text; (at = strstr(at, words)); at++)
+        n++;
+    return n;
+}
+
+static int set_up(void **state) {
+    Bench *bench = calloc(1, sizeof *bench);
+    assert_non_null(bench);
+    *bench = (Bench){
+        .directory = "/tmp/keeper-test-XXXXXX",
+        .settings = {.bind_address = "127.0.0.1", .custody_commit_sec = 0.002, .custody_alarm_percent = 80},
+        .max_bytes = 1 << 30,
+        .error_fd = -1};
+    assert_non_null(mkdtemp(bench->directory));
+    (void)snprintf(bench->path, sizeof bench->path, "%s/spool.db", bench->directory);
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    Bench *bench = *state;
+    char command[96];
+    stop_listening(bench);
+    stop(bench);
+    (void)snprintf(command, sizeof command, "rm -r %s", bench->directory);
+    int r = system(command);
+    free(bench);
+    return r;
+}
+
+static int append(Bench *bench) {
+    char frame[FRAME_BYTES];
+    memset(frame, 'x', sizeof frame);
+    return keeper_append(bench->keeper, frame, sizeof frame);
+}
+
+static void append_some(Bench *bench, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(append(bench), 0);
+}
+
+static double metric(const Bench *bench, const char *name) {
+    return counter(bench->service, name, "spool=\"spool\"");
+}
+
+static bool all_is_committed(void *userdata) {
+    const Spool *spool = keeper_spool(((Bench *)userdata)->keeper);
+    return spool_committed(spool) == spool_last(spool) && !spool_is_dirty(spool);
+}
+
+static bool flows(void *userdata) {
+    return ((Bench *)userdata)->flows;
+}
+
+static bool has_stopped(void *userdata) {
+    return !((Bench *)userdata)->flows;
+}
+
+static int read_at(Bench *bench, uint64_t position) {
+    const char *frame;
+    size_t size;
+    int r = keeper_read(&bench->reader, position, &frame, &size);
+    if (r > 0)
+        assert_int_equal(size, FRAME_BYTES);
+    return r;
+}
+
+/* --- when --- */
+
+static void what_is_appended_is_committed_soon_and_can_be_read_then(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 1);
+    assert_int_equal(read_at(bench, 1), 0);
+    run_until(bench->service, all_is_committed, bench);
+    assert_int_equal(bench->n_committed, 1);
+    assert_int_equal(read_at(bench, 1), 1);
+    assert_int_equal(read_at(bench, 2), 0);
+}
+
+static void frames_of_the_same_moment_share_a_commit(void **state) {
+    Bench *bench = *state;
+    bench->settings.custody_commit_sec = 0.1;
+    start(bench);
+    append_some(bench, 10);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    append_some(bench, 10);
+    run_until(bench->service, all_is_committed, bench);
+    assert_true(metric(bench, "traffic_spool_commits_total") == 1);
+}
+
+static void a_thousand_frames_do_not_wait(void **state) {
+    Bench *bench = *state;
+    bench->settings.custody_commit_sec = 1;
+    start(bench);
+    append_some(bench, 999);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_int_equal(bench->n_committed, 0);
+    append_some(bench, 1);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_int_equal(bench->n_committed, 1);
+    assert_true(all_is_committed(bench));
+}
+
+static void an_idle_keeper_writes_nothing(void **state) {
+    Bench *bench = *state;
+    char log[112];
+    struct stat before, after;
+    (void)snprintf(log, sizeof log, "%s-wal", bench->path);
+    start(bench);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+    assert_int_equal(stat(log, &before), 0);
+    run_for(bench->service, 2500 * USEC_PER_MSEC);
+    assert_int_equal(stat(log, &after), 0);
+    assert_int_equal(before.st_size, after.st_size);
+    assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim);
+    assert_true(metric(bench, "traffic_spool_commits_total") == 1);
+}
+
+static bool is_clean(void *userdata) {
+    return !spool_is_dirty(keeper_spool(((Bench *)userdata)->keeper));
+}
+
+static void acknowledgements_alone_wait_a_moment_and_are_kept_then(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 5);
+    run_until(bench->service, all_is_committed, bench);
+    keeper_acknowledge(&bench->reader, 1);
+    run_for(bench->service, 200 * USEC_PER_MSEC);
+    keeper_acknowledge(&bench->reader, 4);
+    assert_false(is_clean(bench));
+    run_until(bench->service, is_clean, bench);
+    assert_true(metric(bench, "traffic_spool_commits_total") == 2);
+    assert_int_equal(keeper_oldest(&bench->reader), 5);
+    stop(bench);
+    start(bench);
+    assert_int_equal(keeper_oldest(&bench->reader), 5);
+    assert_int_equal(read_at(bench, 5), 1);
+}
+
+static void the_end_commits_what_waits(void **state) {
+    Bench *bench = *state;
+    bench->settings.custody_commit_sec = 1;
+    start(bench);
+    append_some(bench, 5);
+    stop(bench);
+    start(bench);
+    assert_int_equal(spool_committed(keeper_spool(bench->keeper)), 5);
+}
+
+static void a_cursor_alone_is_committed(void **state) {
+    Bench *bench = *state;
+    Problem problem = {""};
+    start(bench);
+    intake_init(&bench->intake);
+    assert_int_equal(spool_add_intake(keeper_spool(bench->keeper), "sensor.gps", &bench->intake, &problem),
+                     0);
+    (void)intake_judge(&bench->intake, &(Hop){.stream = 7, .epoch = 1, .position = 1, .oldest = 1});
+    keeper_touch(bench->keeper);
+    run_until(bench->service, all_is_committed, bench);
+    assert_int_equal(intake_newest(&bench->intake)->committed, 1);
+    assert_int_equal(bench->n_committed, 1);
+}
+
+static void a_stream_that_was_made_new_is_kept(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    uint64_t first = keeper_stream(&bench->reader), second = keeper_renew_stream(&bench->reader);
+    assert_int_not_equal(first, second);
+    assert_int_equal(keeper_stream(&bench->reader), second);
+    run_until(bench->service, all_is_committed, bench);
+    stop(bench);
+    start(bench);
+    assert_int_equal(keeper_stream(&bench->reader), second);
+}
+
+static void without_a_state_directory_there_is_no_keeper(void **state) {
+    Bench *bench = *state;
+    Problem problem = {""};
+    bench->service = make_service("traffic-test", NULL);
+    assert_int_equal(open_keeper(bench, &problem), -EINVAL);
+    assert_non_null(strstr(problem.text, "--state-dir"));
+}
+
+/* --- trouble --- */
+
+static sqlite3 *lock_file(const Bench *bench) {
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(bench->path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return other;
+}
+
+static void a_file_that_is_locked_stops_the_flow_until_it_is_free(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+    listen_to_the_journal(bench);
+    sqlite3 *other = lock_file(bench);
+    append_some(bench, 3);
+    run_until(bench->service, has_stopped, bench);
+    run_for(bench->service, USEC_PER_SEC); /* several attempts, one entry */
+    assert_false(keeper_can_take(bench->keeper));
+    assert_false(keeper_can_commit(bench->keeper));
+    assert_non_null(strstr(keeper_trouble(bench->keeper), "locked"));
+    assert_int_equal(bench->n_committed, 1);
+    assert_int_equal(append(bench), 0); /* it belonged to what was taken before */
+    assert_true(metric(bench, "traffic_spool_commit_failures_total") > 1);
+    sqlite3_close(other);
+    run_until(bench->service, flows, bench);
+    assert_true(all_is_committed(bench));
+    assert_true(keeper_can_commit(bench->keeper));
+    assert_string_equal(keeper_trouble(bench->keeper), "");
+    assert_int_equal(spool_committed(keeper_spool(bench->keeper)), 7);
+    assert_int_equal(times_told(bench, "cannot commit"), 1);
+    assert_int_equal(times_told(bench, "commits again"), 1);
+    assert_int_equal(bench->n_edges, 2);
+}
+
+/* No file of this process may grow beyond `bytes`. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void after_an_error_of_the_disk_the_file_is_opened_anew_and_nothing_is_missing(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+    limit_files(1);
+    append_some(bench, 3);
+    run_until(bench->service, has_stopped, bench);
+    run_for(bench->service, 500 * USEC_PER_MSEC);
+    limit_files(RLIM_INFINITY);
+    run_until(bench->service, flows, bench);
+    for (uint64_t position = 1; position <= 6; position++)
+        assert_int_equal(read_at(bench, position), 1);
+    stop(bench);
+    start(bench);
+    assert_int_equal(spool_committed(keeper_spool(bench->keeper)), 6);
+    assert_int_equal(read_at(bench, 6), 1);
+}
+
+/* The file, and its log as far as there is one. */
+static void damage_file(const Bench *bench) {
+    static const char *const endings[] = {"", "-wal"};
+    char garbage[8192], path[112];
+    memset(garbage, 0xA5, sizeof garbage);
+    for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+        (void)snprintf(path, sizeof path, "%s%s", bench->path, endings[i]);
+        int fd = open(path, O_WRONLY);
+        assert_true(fd >= 0 || i > 0);
+        if (fd >= 0)
+            assert_int_equal(pwrite(fd, garbage, sizeof garbage, 0), sizeof garbage);
+        close(fd);
+    }
+}
+
+static bool has_ended(void *userdata) {
+    return sd_event_get_state(service_event(((Bench *)userdata)->service)) == SD_EVENT_EXITING ||
+           sd_event_get_state(service_event(((Bench *)userdata)->service)) == SD_EVENT_FINISHED;
+}
+
+static size_t n_files_aside(const Bench *bench) {
+    char pattern[128];
+    glob_t found;
+    (void)snprintf(pattern, sizeof pattern, "%s.corrupt-*Z", bench->path);
+    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    if (n > 0)
+        globfree(&found);
+    return n;
+}
+
+static void a_damaged_file_is_moved_aside_at_start(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 3);
+    stop(bench);
+    damage_file(bench);
+    listen_to_the_journal(bench);
+    start(bench);
+    assert_int_equal(n_files_aside(bench), 1);
+    assert_int_equal(times_told(bench, "moved to"), 1);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+}
+
+/* Met when the file is opened anew after an error. */
+static void damage_that_shows_while_running_ends_the_process(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+    limit_files(1);
+    append_some(bench, 3);
+    run_until(bench->service, has_stopped, bench);
+    limit_files(RLIM_INFINITY);
+    damage_file(bench);
+    run_until(bench->service, has_ended, bench);
+    stop(bench);
+    start(bench);
+    assert_int_equal(n_files_aside(bench), 1);
+}
+
+static bool has_failed(void *userdata) {
+    return metric(userdata, "traffic_spool_commit_failures_total") > 0;
+}
+
+/* What was acknowledged stands in that file alone. */
+static void a_file_that_was_deleted_is_emptied_and_then_replaced(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    append_some(bench, 3);
+    run_until(bench->service, all_is_committed, bench);
+    assert_int_equal(unlink(bench->path), 0);
+    append_some(bench, 1);
+    run_until(bench->service, has_failed, bench);
+    assert_int_equal(bench->n_committed, 1); /* so the fourth is not acknowledged */
+    assert_false(keeper_can_take(bench->keeper));
+    for (uint64_t position = 1; position <= 3; position++)
+        assert_int_equal(read_at(bench, position), 1);
+    keeper_acknowledge(&bench->reader, 3);
+    run_until(bench->service, has_ended, bench);
+    stop(bench);
+    start(bench);
+    assert_int_equal(spool_last(keeper_spool(bench->keeper)), 0);
+}
+
+/* --- full --- */
+
+static void a_full_spool_stops_the_flow_and_keeps_room_for_what_was_taken(void **state) {
+    Bench *bench = *state;
+    bench->max_bytes = 100 * FRAME_BYTES;
+    start(bench);
+    append_some(bench, 99);
+    assert_true(bench->flows);
+    append_some(bench, 1);
+    assert_false(bench->flows);
+    assert_false(keeper_can_take(bench->keeper));
+    assert_true(keeper_can_commit(bench->keeper));
+    append_some(bench, 1024);
+    assert_int_equal(append(bench), -ENOSPC);
+    run_until(bench->service, all_is_committed, bench);
+    assert_false(bench->flows);
+    keeper_acknowledge(&bench->reader, 1000);
+    run_until(bench->service, is_clean, bench);
+    assert_false(bench->flows);
+    keeper_acknowledge(&bench->reader, 1100);
+    run_until(bench->service, flows, bench);
+    append_some(bench, 1);
+}
+
+static void the_alarm_is_told_once_and_its_end_too(void **state) {
+    Bench *bench = *state;
+    bench->max_bytes = 100 * FRAME_BYTES;
+    start(bench);
+    listen_to_the_journal(bench);
+    append_some(bench, 79);
+    assert_int_equal(times_told(bench, "are used"), 0);
+    append_some(bench, 10);
+    run_until(bench->service, all_is_committed, bench);
+    assert_int_equal(times_told(bench, "are used"), 1);
+    keeper_acknowledge(&bench->reader, 10); /* 79 are left: no news */
+    run_until(bench->service, is_clean, bench);
+    append_some(bench, 5);
+    assert_int_equal(times_told(bench, "are used"), 1);
+    keeper_acknowledge(&bench->reader, 30);
+    run_until(bench->service, is_clean, bench);
+    assert_int_equal(times_told(bench, "alarm is over"), 1);
+    append_some(bench, 20);
+    assert_int_equal(times_told(bench, "MiB are used"), 2);
+}
+
+#define KEEPER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        KEEPER_TEST(what_is_appended_is_committed_soon_and_can_be_read_then),
+        KEEPER_TEST(frames_of_the_same_moment_share_a_commit),
+        KEEPER_TEST(a_thousand_frames_do_not_wait),
+        KEEPER_TEST(an_idle_keeper_writes_nothing),
+        KEEPER_TEST(acknowledgements_alone_wait_a_moment_and_are_kept_then),
+        KEEPER_TEST(the_end_commits_what_waits),
+        KEEPER_TEST(a_cursor_alone_is_committed),
+        KEEPER_TEST(a_stream_that_was_made_new_is_kept),
+        KEEPER_TEST(without_a_state_directory_there_is_no_keeper),
+        KEEPER_TEST(a_file_that_is_locked_stops_the_flow_until_it_is_free),
+        KEEPER_TEST(after_an_error_of_the_disk_the_file_is_opened_anew_and_nothing_is_missing),
+        KEEPER_TEST(a_damaged_file_is_moved_aside_at_start),
+        KEEPER_TEST(damage_that_shows_while_running_ends_the_process),
+        KEEPER_TEST(a_file_that_was_deleted_is_emptied_and_then_replaced),
+        KEEPER_TEST(a_full_spool_stops_the_flow_and_keeps_room_for_what_was_taken),
+        KEEPER_TEST(the_alarm_is_told_once_and_its_end_too),
+    };
+    return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);
+}
