@@ -343,6 +343,23 @@ def test_garbage_on_the_port_of_acknowledgements_is_refused_and_harmless(tmp_pat
     assert city.metric("sensor@gps", "traffic_refused_total", link="ack.gps") == 2
 
 
+def test_bytes_that_are_no_zeromq_do_no_harm(tmp_path, context):
+    seed = random.randrange(1 << 30)
+    print("seed", seed)
+    dice = random.Random(seed)
+    with sensor(tmp_path, {"sensor.speed": 0}) as city:
+        city.start("sensor", "gps")
+        reader = Subscriber(context, "gps")
+        for port in (PORTS["gps"], ACK_PORTS["gps"]):
+            for size in (1, 64, 4096, 100000):
+                with socket.create_connection(("127.0.0.1", port), timeout=5) as stranger:
+                    try:
+                        stranger.sendall(dice.randbytes(size))
+                    except ConnectionError:
+                        pass  # hung up on: fair
+        assert_no_gap(reader.wait(MANY))
+
+
 def test_acknowledgements_of_a_stranger_move_nothing(tmp_path, context):
     """Of a stream that is not this one's, or of what was never sent."""
     with sensor(tmp_path, {"sensor.speed": 0, "custody.sensor_frames": 100}) as city:

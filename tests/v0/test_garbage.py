@@ -138,7 +138,7 @@ def test_random_bytes_on_every_port_do_no_harm(city, peer):
     """Not even ZeroMQ: somebody's port scanner. 5560 and above are bound by the city."""
     print("seed", SEED)
     dice = random.Random(SEED)
-    for port in (5560, QUERIES, SIGNAL, PRIMARY, REPLICA, HEALTH, 5570, 5573, 5574, 5575, 5576):
+    for port in (5560, 5569, QUERIES, SIGNAL, PRIMARY, REPLICA, HEALTH, 5570, 5573, 5574, 5575, 5576):
         for size in (1, 64, 4096):
             with socket.create_connection((HOST, port), timeout=5) as stranger:
                 try:

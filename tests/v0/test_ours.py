@@ -46,9 +46,10 @@ def check_reading(topic, event):
 
 @pytest.mark.parametrize("mode", ["standard", "threaded"])
 def test_readings_have_all_members_within_their_ranges(tmp_path, peer, mode):
-    with City(tmp_path, {"sensor.speed": 60, "broker.mode": mode}, [("broker", ""), *SENSORS]):
-        for topic in MEMBERS:
-            subscriber = peer(Subscriber, topic.encode())
+    settings = {"sensor.speed": 60, "broker.mode": mode, "protocol.analytics": "v0"}
+    with City(tmp_path, settings, [("broker", ""), *SENSORS]):
+        subscribers = {topic: peer(Subscriber, topic.encode()) for topic in MEMBERS}  # nothing leaves before each topic has one
+        for topic, subscriber in subscribers.items():
             for _ in range(50):
                 heard_topic, event = subscriber.receive()
                 assert heard_topic == topic
