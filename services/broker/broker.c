@@ -1,10 +1,12 @@
 /* Collects the events of every kind of sensor, keeps each on disk until analytics has committed it, and hands
- * them on over one link. What an event is stands in gate.c, how it gets here in input.c, how it is kept and sent
- * in common/custody; here is how these hang together, and who gives a number to an event that came without one.
+ * them on over one link. What an event is stands in gate.c, how it gets here in input.c, how it is kept and
+ * sent in common/custody; here is how these hang together, and who gives a number to an event that came
+ * without one.
  *
- * The order that makes it safe: an event and the cursor of the link that brought it are one transaction; only then
- * does its sensor hear of it (on_committed), and only then is it sent on. An event that cannot be kept now (the spool
- * is full, the disk refuses) is not asked about: it waits in its input, uncounted, and its sensor stops behind it.
+ * The order that makes it safe: an event and the cursor of the link that brought it are one transaction; only
+ * then does its sensor hear of it (on_committed), and only then is it sent on. An event that cannot be kept
+ * now (the spool is full, the disk refuses) is not asked about: it waits in its input, uncounted, and its
+ * sensor stops behind it.
  *
  * A reader of 5560 that acknowledges must hear everything. So sending starts when all topics have a
  * subscriber; who subscribes to one topic only hears what is sent to the others. */
@@ -27,8 +29,8 @@
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
-/* With a reader of the first implementation only: at the end of the process what counts as delivered may still leave
- * the link. */
+/* With a reader of the first implementation only: at the end of the process what counts as delivered may
+ * still leave the link. */
 enum { LINGER_MSEC = 2000 };
 
 typedef struct Broker Broker;
@@ -295,8 +297,8 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     return 0;
 }
 
-/* What was taken and is not committed yet is committed by the keeper's end; its sensors hear of it when the broker is
- * back. */
+/* What was taken and is not committed yet is committed by the keeper's end; its sensors hear of it when the
+ * broker is back. */
 static void stop(void *state) {
     Broker *broker = state;
     if (!broker)

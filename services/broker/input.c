@@ -1,10 +1,10 @@
-/* The order of a sensor's events is the order of its link: what cannot be taken now stays here, in front of all
- * that follow, while the link or the pipe behind it is paused.
+/* The order of a sensor's events is the order of its link: what cannot be taken now stays here, in front of
+ * all that follow, while the link or the pipe behind it is paused.
  *
- * Taking the hop off and looking at the contents is the expensive part, and needs nothing that the loop knows: it
- * happens first, in the thread where there is one. Whether a frame is the next one of its stream, and which number an
- * event without identity gets, is decided in the loop and in order. So a frame that is refused and comes again is
- * refused, and counted, again. */
+ * Taking the hop off and looking at the contents is the expensive part, and needs nothing that the loop
+ * knows: it happens first, in the thread where there is one. Whether a frame is the next one of its stream,
+ * and which number an event without identity gets, is decided in the loop and in order. So a frame that is
+ * refused and comes again is refused, and counted, again. */
 #include "input.h"
 
 #include "gate.h"
@@ -58,8 +58,8 @@ static size_t trimmed_size(const char *event, size_t size) {
     return size;
 }
 
-/* Takes the hop off, looks at the contents and reports what is wrong with them. 1: input->judged has to be settled, with
- * *ret_size bytes of event; 0: done with; negative errno. */
+/* Takes the hop off, looks at the contents and reports what is wrong with them. 1: input->judged has to be
+ * settled, with *ret_size bytes of event; 0: done with; negative errno. */
 static int judge(Input *input, const LinkFrame *frame, RefuseFn refuse, size_t *ret_size) {
     Judged *judged = &input->judged;
     Refusal refusal;

@@ -13,13 +13,14 @@ typedef struct Input Input;
 
 /* Asked in this order, in the loop. */
 typedef struct InputHandlers {
-    /* Whether anything can be taken now. If not, the input keeps what it has, reads nothing more and waits for
-     * input_resume(). */
+    /* Whether anything can be taken now. If not, the input keeps what it has, reads nothing more and waits
+     * for input_resume(). */
     bool (*can_take)(void *userdata);
     /* A frame under custody: whether it is to be taken, or is done with. Asked once for each, of those whose
      * contents are refused too: they count as arrived. */
     bool (*is_wanted)(const Hop *hop, void *userdata);
-    /* An event, without its hop. 0; -EBADMSG: refused with `problem`; another negative errno ends the process. */
+    /* An event, without its hop. 0; -EBADMSG: refused with `problem`; another negative errno ends the
+     * process. */
     int (*on_event)(const void *event, size_t size, bool needs_identity, Problem *problem, void *userdata);
 } InputHandlers;
 

@@ -38,8 +38,8 @@ static void on_acknowledged(void *userdata, uint64_t position) {
     queue->spec.on_acknowledged(queue->spec.userdata);
 }
 
-/* The broker cannot know more of this stream than was sent: it is new with each process. So somebody else spoke, and a
- * new stream leaves him behind. */
+/* The broker cannot know more of this stream than was sent: it is new with each process. So somebody else
+ * spoke, and a new stream leaves him behind. */
 static uint64_t renew_stream(void *userdata) {
     (void)userdata;
     return random_id();

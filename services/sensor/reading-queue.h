@@ -1,8 +1,8 @@
-/* Readings that the broker has not committed yet: in memory, by position, sent in order and sent again until they
- * are acknowledged. Its limit is [custody] sensor_frames; what happens there is the sensor's.
+/* Readings that the broker has not committed yet: in memory, by position, sent in order and sent again until
+ * they are acknowledged. Its limit is [custody] sensor_frames; what happens there is the sensor's.
  *
- * To a broker of the first implementation ([protocol] broker = v0) what the link has taken counts as acknowledged,
- * and one reading waits at most. */
+ * To a broker of the first implementation ([protocol] broker = v0) what the link has taken counts as
+ * acknowledged, and one reading waits at most. */
 #pragma once
 
 #include "base/macro.h"
@@ -18,8 +18,8 @@ typedef struct ReadingQueue ReadingQueue;
 
 typedef struct ReadingQueueSpec {
     Link *link; /* the kind's own; whose on_writable is reading_queue_on_writable() */
-    /* More is acknowledged than before. May be called within reading_queue_push(). Returns nothing: whatever has to
-     * follow is done later. */
+    /* More is acknowledged than before. May be called within reading_queue_push(). Returns nothing: whatever
+     * has to follow is done later. */
     void (*on_acknowledged)(void *userdata);
     void *userdata;
 } ReadingQueueSpec;

@@ -1,6 +1,6 @@
-/* The answers that one client of a relay is owed: each reading that was taken is acknowledged when its position is
- * committed, in the order in which they came. Knows no socket; its memory grows to the most that were owed at once and
- * is used again. */
+/* The answers that one client of a relay is owed: each reading that was taken is acknowledged when its
+ * position is committed, in the order in which they came. Knows no socket; its memory grows to the most that
+ * were owed at once and is used again. */
 #pragma once
 
 #include "base/macro.h"

@@ -14,14 +14,14 @@
  *     {"ack":17}                                      the broker has it on disk: it will not be lost any more
  *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken
  *
- * Many packets may be under way; a client matches answers by id. Acknowledgements come in the order of their packets;
- * a refusal comes at once and so may overtake them. The id of a refusal is null when it could not be read itself. What
- * has no answer when the connection ends (either side may have died) may or may not have been taken: a client that
- * gave it an identity hands it in again, and it counts once.
+ * Many packets may be under way; a client matches answers by id. Acknowledgements come in the order of their
+ * packets; a refusal comes at once and so may overtake them. The id of a refusal is null when it could not be
+ * read itself. What has no answer when the connection ends (either side may have died) may or may not have
+ * been taken: a client that gave it an identity hands it in again, and it counts once.
  *
- * While as many readings wait for the broker as may ([custody] sensor_frames), or nobody subscribes, nothing more is
- * read: the client's sends block, which is the back-pressure. A client that does not read its answers is not read
- * either; nobody else waits for it. So no more answers are ever owed than readings wait. */
+ * While as many readings wait for the broker as may ([custody] sensor_frames), or nobody subscribes, nothing
+ * more is read: the client's sends block, which is the back-pressure. A client that does not read its answers
+ * is not read either; nobody else waits for it. So no more answers are ever owed than readings wait. */
 #include "relay-answers.h"
 #include "relay-packet.h"
 #include "source.h"
@@ -93,7 +93,8 @@ static void drop_client(Client *client) {
     client_free(client);
 }
 
-/* What a client is watched for: room for the answer that could not be sent, else packets while they are wanted. */
+/* What a client is watched for: room for the answer that could not be sent, else packets while they are
+ * wanted. */
 static void watch_client(Client *client) {
     uint32_t events = client->answer.size > 0 ? EPOLLOUT : client->relay->is_running ? EPOLLIN : 0;
     (void)sd_event_source_set_io_events(client->io, events);

@@ -1,9 +1,9 @@
 /* Publishes the readings of one kind of sensor. Knows the link and the identity of what goes out; where
  * readings come from is behind the table of sources, what waits for the broker in reading-queue.c.
  *
- * The subtle thing: readings are only wanted while somebody subscribes to this kind and there is room for them until
- * the broker has committed them. Until then, and again whenever it ends, the source is told to stand still, so there is
- * never a reading without a place to go. */
+ * The subtle thing: readings are only wanted while somebody subscribes to this kind and there is room for
+ * them until the broker has committed them. Until then, and again whenever it ends, the source is told to
+ * stand still, so there is never a reading without a place to go. */
 #include "sensor.h"
 
 #include "reading-queue.h"

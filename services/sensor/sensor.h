@@ -18,13 +18,14 @@ SensorKind sensor_kind(const Sensor *sensor);
 /* How many sensors of the city take part: all of the kind, or the first of them ([sensor] count). */
 size_t sensor_count(const Sensor *sensor);
 
-/* Takes an event over: gives it an identity unless it has one, encodes it, keeps it until the broker has it, and sends
- * it. Only while the source is to run: then there is room, and when this was the last of it the source has been told
- * to hold() on return. 0, and *ret_position is what sensor_acknowledged() will reach; or a negative errno: the event is
- * not one that may be sent, `problem` says why. */
+/* Takes an event over: gives it an identity unless it has one, encodes it, keeps it until the broker has it,
+ * and sends it. Only while the source is to run: then there is room, and when this was the last of it the
+ * source has been told to hold() on return. 0, and *ret_position is what sensor_acknowledged() will reach; or
+ * a negative errno: the event is not one that may be sent, `problem` says why. */
 int sensor_publish(Sensor *sensor, Message *event, uint64_t *ret_position, Problem *problem);
 
-/* The broker has committed every event up to this position (with [protocol] broker = v0: the link has taken it). */
+/* The broker has committed every event up to this position (with [protocol] broker = v0: the link has taken
+ * it). */
 uint64_t sensor_acknowledged(const Sensor *sensor);
 
 typedef enum SensorMatch { MATCH_TAKES_PART, MATCH_LEFT_OUT, MATCH_UNKNOWN } SensorMatch;
