@@ -7,6 +7,7 @@
 #include "refill.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define STATUS_USEC (1 * USEC_PER_SEC)
@@ -60,6 +61,19 @@ static void measure_latency(const AnswerSources *parts) {
                    (double)durable_latency_quantile(latency, quantiles[i].share) / (double)USEC_PER_SEC);
 }
 
+typedef struct LatencyText {
+    char text[64];
+} LatencyText;
+
+static LatencyText latency_text(const DurableLatency *latency) {
+    LatencyText t = {""};
+    if (durable_latency_count(latency) > 0)
+        (void)snprintf(t.text, sizeof t.text, "; on both disks after %.1f ms (99 %%: %.1f ms)",
+                       (double)durable_latency_quantile(latency, 0.5) / (double)USEC_PER_MSEC,
+                       (double)durable_latency_quantile(latency, 0.99) / (double)USEC_PER_MSEC);
+    return t;
+}
+
 static int on_status_time(Timer *timer, Mono now, void *userdata) {
     const Analytics *analytics = userdata;
     const AnswerSources *parts = &analytics->parts;
@@ -70,11 +84,11 @@ static int on_status_time(Timer *timer, Mono now, void *userdata) {
     const char *answering = watch_stores_answering(parts->watch, &store) ? store_role_words[store] : "no";
     service_status(
         parts->service,
-        "%.0f events/s; %zu of %zu intersections congested, %zu in a green wave; %s store answers%s%s",
+        "%.0f events/s; %zu of %zu intersections congested, %zu in a green wave; %s store answers%s%s%s",
         per_sec, decisions_count(parts->decisions, TRAFFIC_CONGESTION),
         service_city(parts->service)->n_intersections, decisions_count(parts->decisions, TRAFFIC_GREEN_WAVE),
         answering, delivery_is_blocked(parts->delivery) ? "; takes no events: " : "",
-        delivery_trouble(parts->delivery));
+        delivery_trouble(parts->delivery), latency_text(delivery_latency(parts->delivery)).text);
     measure_latency(parts);
     timer_set(timer, mono_after(now, STATUS_USEC));
     return 0;

@@ -91,6 +91,7 @@ static struct json_object *store_line(const AnswerSources *sources, StoreRole ro
     add(line, "last_commit_age", report.has_commit_age ? seconds(report.commit_age_usec) : NULL);
     add(line, "protocol", text(protocol_words[report.is_v0 ? PROTOCOL_V0 : PROTOCOL_CUSTODY]));
     add(line, "backlog", json_object_new_int64((int64_t)delivery_backlog(sources->delivery, role)));
+    add(line, "waiting_for", seconds(delivery_waiting_usec(sources->delivery, role)));
     add(line, "needs_refill", json_object_new_boolean(report.needs_refill));
     add(line, "rows_waiting", report.has_rows_waiting ? json_object_new_int64(report.rows_waiting) : NULL);
     add(line, "records", report.has_records ? json_object_new_int64(report.n_records) : NULL);

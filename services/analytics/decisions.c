@@ -12,6 +12,8 @@
 
 /* How late a wave's end or a stale reading may be noticed when nothing else happens. */
 #define TIME_STEP_USEC (1 * USEC_PER_SEC)
+/* What is left of a wave that an earlier life of this service ordered; less is over before anybody looks. */
+#define WAVE_LEFT_USEC (1 * USEC_PER_SEC)
 
 /* What is known of the lights beside their colours, which the intersection has. */
 typedef struct LightsReport {
@@ -239,6 +241,20 @@ static void put_semaphore_record(Decisions *decisions, const SignalReport *repor
     (void)delivery_put(decisions->delivery, &message);
 }
 
+/* The lights are held by a wave that this service does not know of: it was started again in the middle of one. The wave
+ * was recorded when it was ordered. */
+static void learn_wave(Decisions *decisions, size_t i, const SignalReport *report) {
+    Intersection *intersection = &decisions->intersections[i];
+    if (report->kind != REPORT_STATE || !message_has(report, SignalReport, wave_usec) ||
+        report->wave_usec < (int64_t)WAVE_LEFT_USEC || intersection->state == TRAFFIC_GREEN_WAVE)
+        return;
+    IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = (uint64_t)report->wave_usec};
+    IntersectionActions actions =
+        intersection_step(intersection, &decisions->thresholds, &event, service_now(decisions->service));
+    if (actions.has_changed)
+        tell_edge(decisions, i, &actions, "a green wave that was ordered before this service was started");
+}
+
 static void on_report(size_t i, const SignalReport *report, void *userdata) {
     Decisions *decisions = userdata;
     if (report->kind != REPORT_CHANGE && report->kind != REPORT_STATE)
@@ -256,6 +272,7 @@ static void on_report(size_t i, const SignalReport *report, void *userdata) {
                            ? mono_after(service_now(decisions->service), (uint64_t)report->next_change_usec)
                            : mono_never(),
     };
+    learn_wave(decisions, i, report);
     IntersectionEvent event = {.kind = INTERSECTION_LIGHTS};
     event.lights[DIRECTION_NS] = (Colour)report->state_ns;
     event.lights[DIRECTION_EW] = (Colour)report->state_ew;

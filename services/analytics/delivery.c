@@ -391,8 +391,7 @@ void delivery_set_living(Delivery *delivery, StoreRole role, bool is_living) {
 }
 
 bool delivery_is_moving(const Delivery *delivery, StoreRole role, uint64_t patience_usec) {
-    return delivery_backlog(delivery, role) == 0 ||
-           mono_between(delivery->outlets[role].moved, service_now(delivery->service)) < patience_usec;
+    return delivery_waiting_usec(delivery, role) < patience_usec;
 }
 
 /* --- how it stands --- */
@@ -407,6 +406,12 @@ uint64_t delivery_acknowledged(const Delivery *delivery, StoreRole role) {
 
 uint64_t delivery_backlog(const Delivery *delivery, StoreRole role) {
     return outflow_backlog(sender_outflow(delivery->outlets[role].sender));
+}
+
+uint64_t delivery_waiting_usec(const Delivery *delivery, StoreRole role) {
+    if (delivery_backlog(delivery, role) == 0)
+        return 0;
+    return mono_between(delivery->outlets[role].moved, service_now(delivery->service));
 }
 
 double delivery_used(const Delivery *delivery) {

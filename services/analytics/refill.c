@@ -55,7 +55,8 @@ struct Refill {
     Mono began;
     bool is_under_way; /* a request is unanswered */
     uint64_t n_requests;
-    Mono next;  /* when the request under way is given up, or the next one may go */
+    Mono next; /* when the request under way is given up, or the next one may go */
+    Mono rests_until[STORE_ROLE_COUNT];
     char *page; /* the records of the page: a JSON array, REPLY_MAX_BYTES */
     size_t page_size;
     char frame[FRAME_MAX_BYTES + 1];
@@ -94,10 +95,11 @@ static void tell_end(const Refill *refill) {
                   (double)took_usec / (double)USEC_PER_SEC);
 }
 
+/* The store that is being filled is left alone for a while. */
 static void rest(Refill *refill, uint64_t usec) {
     refill->step = REFILL_IDLE;
     refill->is_under_way = false;
-    refill->next = mono_after(service_now(refill->service), usec);
+    refill->rests_until[refill->role] = mono_after(service_now(refill->service), usec);
 }
 
 static void begin(Refill *refill, StoreRole role) {
@@ -320,7 +322,7 @@ static bool is_still_wanted(Refill *refill) {
 static void look(Refill *refill, Mono now) {
     if (refill->step == REFILL_IDLE) {
         for (int role = 0; role < STORE_ROLE_COUNT && refill->step == REFILL_IDLE; role++)
-            if (mono_reached(now, refill->next) && can_be_filled(refill, (StoreRole)role))
+            if (mono_reached(now, refill->rests_until[role]) && can_be_filled(refill, (StoreRole)role))
                 begin(refill, (StoreRole)role);
         return;
     }

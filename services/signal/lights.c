@@ -176,6 +176,14 @@ LightsView lights_view(const CityLights *lights, size_t intersection) {
                         .violation = crossing->violation};
 }
 
+uint64_t lights_wave_usec(const CityLights *lights, size_t intersection, Mono now) {
+    const SignalPlan *plan = &lights->crossings[intersection].plan;
+    if (plan->mode != SIGNAL_MODE_WAVE)
+        return 0;
+    return plan->hold_has_begun ? mono_between(now, mono_after(plan->hold_began, plan->hold_usec))
+                                : plan->hold_usec;
+}
+
 size_t lights_count(const CityLights *lights, SignalMode mode) {
     return lights->n_in_mode[mode];
 }

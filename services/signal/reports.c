@@ -95,6 +95,10 @@ static int send_state(Reports *reports, size_t i, Due due) {
         message_set(report, SignalReport, next_change_usec,
                     (int64_t)mono_between(captured, view.next_change_at));
     }
+    uint64_t wave_usec = lights_wave_usec(reports->lights, i, now);
+    if (wave_usec > 0) {
+        message_set(report, SignalReport, wave_usec, (int64_t)wave_usec);
+    }
     stamp(reports, report, mono_between(captured, now));
     return send_report(reports, &message);
 }

@@ -1,5 +1,6 @@
 """Analytics over its real links, everybody else played by the test: what it stores, what it asks of the lights, whom it asks."""
 import json
+import re
 import signal
 import threading
 import time
@@ -176,9 +177,9 @@ class Store:
 class World:
     """Everybody that analytics talks to. The broker is one of the first implementation, unless a test puts a Writer in its place."""
 
-    def __init__(self, context, v0_stores=()):
+    def __init__(self, context, v0_stores=(), has_stores=True):
         self.context = context
-        self.stores = {role: Store(context, role, role in v0_stores) for role in PORTS}
+        self.stores = {role: Store(context, role, role in v0_stores) for role in PORTS} if has_stores else {}
         self.broker = self.bind(zmq.XPUB, BROKER, XPUB_NODROP=1, SNDHWM=100)
         self.commands = self.bind(zmq.PULL, COMMANDS)
         self.reports = self.bind(zmq.XPUB, REPORTS)
@@ -438,6 +439,18 @@ def test_a_signal_service_started_again_during_a_wave_is_asked_for_the_rest_of_i
     world.show("RED", "GREEN", epoch=2)
     world.ask("FORCE_SEMAPHORE", interseccion="INT-A1")
     assert world.command()["action"] == "FORCE", "the wave is asked for once"
+
+
+def test_a_wave_that_an_earlier_life_ordered_is_known_from_what_holds_the_lights(tmp_path, world):
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        world.wait_subscribers()
+        world.show("RED", "GREEN", kind="STATE", intersection="INT-B1", wave_us=20_000_000)
+        world.show("RED", "GREEN", kind="STATE", intersection="INT-B2", wave_us=900_000)
+        world.show("RED", "GREEN", kind="CHANGE", intersection="INT-B3", wave_us=20_000_000)
+        world.show("RED", "GREEN", kind="STATE", intersection="INT-B4")
+        city.wait(lambda: world.ask("QUERY_INTERSECTION", interseccion="INT-B4")["data"]["lights"], "the reports came")
+        assert world.ask("SYSTEM_STATUS")["data"]["currently_green_wave"] == ["INT-B1"]
+        assert world.primary.of_type("congestion_record") == [], "it was recorded when it was ordered"
 
 
 # --- custody ---
@@ -869,3 +882,48 @@ def test_filling_waits_until_the_peer_has_what_left_the_outbox(tmp_path, world, 
         send_events(writer, [22])
         city.wait(lambda: not world.replica.needs_refill, "it is filled now")
         city.wait(lambda: has_all(world, 22, ["replica"]), "and has the newest")
+
+
+# --- with stores as they are ---
+
+
+def count_of(city, role, context):
+    """(how many events, their set) of a real store."""
+    socket = context.socket(zmq.REQ)
+    socket.linger = 0
+    socket.connect(f"tcp://127.0.0.1:{PORTS[role][2]}")
+    try:
+        socket.send(json.dumps({"command": "SYSTEM_STATUS"}).encode())
+        return socket.poll(2000) and json.loads(socket.recv())["data"]["event_set"]
+    finally:
+        socket.close()
+
+
+def test_a_real_store_that_lost_its_file_has_everything_again_under_load(tmp_path):
+    context = zmq.Context()
+    world = World(context, has_stores=False)
+    writer = world.use_custody()
+    try:
+        with City(tmp_path, services=[("analytics", ""), ("store", "primary"), ("store", "replica")]) as city:
+            writer.wait_for_reader()
+            send_events(writer, range(1, 3001))
+            writer.wait_acknowledged(3000)
+            city.wait(lambda: count_of(city, "replica", context)["count"] == count_of(city, "primary", context)["count"] == 3000, "both have all")
+            for role, peer in [("primary", "replica"), ("replica", "primary")]:  # new files, too
+                city.wait_log("analytics", f"The {role} store has what the {peer} store held")
+            state_dir = city.processes["store@replica"].state_dir
+            city.stop("store@replica", signal.SIGKILL)
+            for file in state_dir.glob("traffic.db*"):
+                file.unlink()
+            send_events(writer, range(3001, 3501))
+            city.start("store", "replica")
+            for number in range(3501, 4001):
+                send_events(writer, [number])
+            writer.wait_acknowledged(4000)
+            city.wait(lambda: len(re.findall("The replica store has what", city.log("analytics"))) == 2, "it is filled")
+            city.wait(lambda: count_of(city, "replica", context)["count"] == 4000, "it has all")
+            assert count_of(city, "replica", context) == count_of(city, "primary", context)
+            city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["stores_agree"], "they are seen to be equal")
+    finally:
+        writer.close()
+        context.destroy(linger=0)

@@ -128,6 +128,11 @@ def test_a_row_turns_green_as_a_wave_and_is_given_back(city, context):
         green = listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == name and r["reason"] == "ambulance"
                               and r["state_ew"] == "GREEN", f"the wave at {name}")
         assert green["cycle_duration_sec"] == 8
+    newcomer = Listener(context)
+    for name in INTERSECTIONS:
+        state = newcomer.wait(lambda r: r["report"] == "STATE" and r["interseccion"] == name, f"the state of {name}")
+        assert (0 < state["wave_us"] <= 8_000_000) if name in row else "wave_us" not in state
+    newcomer.socket.close()
     for name in row:
         listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == name and r["reason"] == "plan"
                       and r["state_ns"] == "GREEN" and r["seq"] > green["seq"], f"{name} is given back")

@@ -173,6 +173,21 @@ static void a_reason_too_long_for_the_wire_is_cut(void **state) {
     assert_int_equal(strlen(heard.reason), LIGHTS_REASON_MAX_BYTES);
 }
 
+static void what_is_left_of_a_wave_counts_from_its_green(void **state) {
+    (void)state;
+    Heard heard = {0};
+    scoped(lights_freep) CityLights *lights = lights_of(2, &heard);
+    ask(lights, 0, SIGNAL_FORCE, DIRECTION_NS, NULL, 10);
+    ask(lights, 1, SIGNAL_WAVE, DIRECTION_NS, NULL, 10);
+    run_to(lights, 11);
+    assert_int_equal(lights_wave_usec(lights, 0, at(11)), 0);
+    assert_int_equal(lights_wave_usec(lights, 1, at(11)), 30 * SEC);
+    run_to(lights, 20);
+    assert_int_equal(lights_wave_usec(lights, 1, at(20)), 22 * SEC);
+    run_to(lights, 42);
+    assert_int_equal(lights_wave_usec(lights, 1, at(42)), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_that_leave_no_room_are_refused_as_configuration),
@@ -183,6 +198,7 @@ int main(void) {
         cmocka_unit_test(an_extension_that_waited_is_told_when_its_green_begins),
         cmocka_unit_test(what_was_due_at_the_time_of_a_request_happens_in_its_own_words),
         cmocka_unit_test(a_reason_too_long_for_the_wire_is_cut),
+        cmocka_unit_test(what_is_left_of_a_wave_counts_from_its_green),
     };
     return cmocka_run_group_tests_name("signal-lights", tests, NULL, NULL);
 }
