@@ -7,19 +7,14 @@
  *
  * A file that somebody deleted or replaced goes on taking commits, but the next start would not find them: nothing is
  * acknowledged any more, what was is delivered, and then the process ends to begin with a new file. */
-#include "custody/keeper.h"
+#include "custody/keeper-private.h"
 
 #include "shell/fault-point.h"
-#include "shell/journal.h"
 #include "shell/random-id.h"
-#include "store/commit-trouble.h"
-#include "store/db-place.h"
 #include "store/db.h"
 #include "wire/endpoints.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,104 +29,22 @@ enum {
 #define TICK_USEC            USEC_PER_SEC
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 #define ROOM_AGAIN_RATIO     0.95 /* of the limit: full is over below it */
-#define ALARM_BELOW_RATIO    0.1  /* of the limit: so much less than the alarm ends it */
 
-struct Keeper {
-    Service *service;
-    char name[32];
-    char path[PATH_MAX];
-    const char *readers[SPOOL_READERS_MAX + 1];
-    uint64_t max_bytes;
-    KeeperHandlers handlers;
-    void *userdata;
-
-    Spool *spool;
-    DbPlace place;
-    uint64_t promised; /* everything up to here may have been acknowledged to who sent it */
-    Mono commit_at;    /* what waits is committed then; never when nothing waits */
-    Mono waits_since;  /* since when something does */
-    Mono last_attempt;
-    CommitTrouble trouble;
-    bool is_to_reopen, is_full, has_alarm, can_take;
-    int damage; /* -EUCLEAN once reading met it */
-
-    Timer *commit_timer, *tick_timer;
-    Metric *frames, *bytes, *used, *commits, *failures, *can_commit;
-};
-
-/* --- telling --- */
-
-static void tell(const Keeper *keeper, JournalEvent event, const char *text) {
-    JournalField fields[1];
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_SPOOL=%s", keeper->name);
-    journal_event(event, fields, ARRAY_LEN(fields), "%s: %s", keeper->name, text);
-}
-
-static void tell_trouble(const Keeper *keeper) {
-    char text[640];
-    (void)snprintf(text, sizeof text,
-                   "cannot commit: %s. %zu frames are kept in memory, no more are taken or acknowledged.",
-                   keeper->trouble.why.text, spool_n_pending(keeper->spool));
-    tell(keeper, JOURNAL_SPOOL_TROUBLE, text);
-}
-
-static void tell_recovery(const Keeper *keeper, Mono now, int n_frames) {
-    char text[128];
-    (void)snprintf(text, sizeof text, "commits again after %.1f s; %d frames that were kept are on disk",
-                   (double)mono_between(keeper->trouble.since, now) / 1e6, n_frames);
-    tell(keeper, JOURNAL_SPOOL_COMMITS, text);
-}
-
-static void tell_aside(const Keeper *keeper, const char *damage, const char *aside, uint64_t n_saved) {
-    JournalField fields[2];
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_SPOOL=%s", keeper->name);
-    (void)snprintf(fields[1], sizeof fields[1], "DATABASE_ASIDE=%.140s", aside);
-    journal_event(JOURNAL_SPOOL_ASIDE, fields, ARRAY_LEN(fields),
-                  "%s: %s is damaged (%s): moved to %s; %" PRIu64 " frames could be read and are taken over",
-                  keeper->name, keeper->path, damage, aside, n_saved);
-}
-
-/* --- how full --- */
-
-static double used(const Keeper *keeper) {
-    return (double)spool_bytes(keeper->spool) / (double)keeper->max_bytes;
-}
-
-static void follow_alarm(Keeper *keeper) {
-    double limit = service_settings(keeper->service)->custody_alarm_percent / 100;
-    char text[128];
-    if (!keeper->has_alarm && used(keeper) >= limit) {
-        keeper->has_alarm = true;
-        (void)snprintf(text, sizeof text, "%.0f %% of %" PRIu64 " MiB are used, %" PRIu64 " frames wait",
-                       100 * used(keeper), keeper->max_bytes >> 20,
-                       spool_last(keeper->spool) + 1 - spool_oldest(keeper->spool));
-        tell(keeper, JOURNAL_SPOOL_ALARM, text);
-    } else if (keeper->has_alarm && used(keeper) < limit - ALARM_BELOW_RATIO) {
-        keeper->has_alarm = false;
-        journal_note(LOG_NOTICE, "%s: %.0f %% are used, the alarm is over", keeper->name, 100 * used(keeper));
-    }
-}
+/* --- the flow --- */
 
 /* Tells the owner each edge. */
 static void follow_flow(Keeper *keeper) {
     if (spool_bytes(keeper->spool) >= keeper->max_bytes)
         keeper->is_full = true;
-    else if (used(keeper) < ROOM_AGAIN_RATIO)
+    else if (keeper_used(keeper) < ROOM_AGAIN_RATIO)
         keeper->is_full = false;
-    follow_alarm(keeper);
+    keeper_follow_alarm(keeper);
 
     bool can_take = keeper->trouble.error == 0 && !keeper->is_full;
     if (can_take == keeper->can_take)
         return;
     keeper->can_take = can_take;
     keeper->handlers.on_flow(can_take, keeper->userdata);
-}
-
-static void count(Keeper *keeper) {
-    metric_set(keeper->frames, (double)(spool_last(keeper->spool) + 1 - spool_oldest(keeper->spool)));
-    metric_set(keeper->bytes, (double)spool_bytes(keeper->spool));
-    metric_set(keeper->used, used(keeper));
-    metric_set(keeper->can_commit, keeper->trouble.error == 0);
 }
 
 /* --- when --- */
@@ -211,7 +124,7 @@ static int follow_failure(Keeper *keeper, int error, const Problem *why) {
     if (commit_trouble_wants_reopening(error))
         keeper->is_to_reopen = true;
     if (commit_trouble_failed(&keeper->trouble, error, why, service_now(keeper->service)))
-        tell_trouble(keeper);
+        keeper_tell_trouble(keeper);
     follow_flow(keeper);
     arm(keeper);
     return 0;
@@ -222,7 +135,7 @@ static void follow_success(Keeper *keeper, int n_frames) {
     keeper->commit_at = mono_never();
     keeper->promised = spool_committed(keeper->spool);
     if (commit_trouble_ended(&keeper->trouble))
-        tell_recovery(keeper, service_now(keeper->service), n_frames);
+        keeper_tell_recovery(keeper, service_now(keeper->service), n_frames);
     arm(keeper);
     if (spool_is_dirty(keeper->spool))
         commit_within(keeper, LEFT_OVER_USEC);
@@ -252,7 +165,7 @@ static int on_commit_time(Timer *timer, Mono now, void *userdata) {
 
 static int on_tick(Timer *timer, Mono now, void *userdata) {
     Keeper *keeper = userdata;
-    count(keeper);
+    keeper_count(keeper);
     timer_set(timer, mono_after(now, TICK_USEC));
     return 0;
 }
@@ -350,7 +263,7 @@ static int open_at_start(Keeper *keeper, Problem *problem) {
     r = spool_set_aside(keeper->path, keeper->readers, &limits, service_wall(keeper->service), &keeper->spool,
                         aside, sizeof aside, &n_saved, problem);
     if (r >= 0)
-        tell_aside(keeper, damage.text, aside, n_saved);
+        keeper_tell_aside(keeper, damage.text, aside, n_saved);
     return r;
 }
 
@@ -362,22 +275,6 @@ static int set_path(Keeper *keeper, Problem *problem) {
     int n = snprintf(keeper->path, sizeof keeper->path, "%s/%s.db", directory, keeper->name);
     return n < (int)sizeof keeper->path ? 0
                                         : problem_set(problem, -EINVAL, "--state-dir: the name is too long");
-}
-
-static void make_metrics(Keeper *keeper) {
-    Metrics *metrics = service_metrics(keeper->service);
-    char labels[64];
-    (void)snprintf(labels, sizeof labels, "spool=\"%s\"", keeper->name);
-    keeper->frames = metrics_gauge(metrics, "traffic_spool_frames", "Frames that wait for a reader.", labels);
-    keeper->bytes = metrics_gauge(metrics, "traffic_spool_bytes", "Their size.", labels);
-    keeper->used =
-        metrics_gauge(metrics, "traffic_spool_used_ratio", "Their size as a part of the limit.", labels);
-    keeper->commits =
-        metrics_counter(metrics, "traffic_spool_commits_total", "Transactions committed.", labels);
-    keeper->failures =
-        metrics_counter(metrics, "traffic_spool_commit_failures_total", "Transactions that failed.", labels);
-    keeper->can_commit =
-        metrics_gauge(metrics, "traffic_spool_can_commit", "1 while the spool can commit.", labels);
 }
 
 static int make_timers(Keeper *keeper) {
@@ -414,7 +311,7 @@ int keeper_new(Service *service, const KeeperSpec *spec, Keeper **ret, Problem *
     if (r < 0)
         return r;
     keeper->promised = spool_committed(keeper->spool);
-    make_metrics(keeper);
+    keeper_make_metrics(keeper);
     r = make_timers(keeper);
     if (r < 0)
         return problem_set(problem, r, "%s: %s", keeper->name, strerror(-r));
@@ -445,7 +342,7 @@ Keeper *keeper_free(Keeper *keeper) {
                      "%s: ends with %zu frames that it could not commit and did not acknowledge: %s",
                      keeper->name, spool_n_pending(keeper->spool), problem.text);
     if (keeper->can_commit)
-        count(keeper);
+        keeper_count(keeper);
     timer_free(keeper->commit_timer);
     timer_free(keeper->tick_timer);
     spool_free(keeper->spool);
