@@ -17,10 +17,14 @@ static int file_name(const char *path, size_t i, char ret[static PATH_MAX], Prob
     return n < PATH_MAX ? 0 : problem_set(problem, -ENAMETOOLONG, "%s: the name is too long", path);
 }
 
+static bool find_same(const char *name, const DbPlace *place, size_t i, struct stat *ret) {
+    return stat(name, ret) == 0 && ret->st_ino == place->files[i].node &&
+           ret->st_dev == place->files[i].device;
+}
+
 static bool is_same(const char *name, const DbPlace *place, size_t i) {
-    struct stat now;
-    return stat(name, &now) == 0 && now.st_ino == place->files[i].node &&
-           now.st_dev == place->files[i].device;
+    struct stat ignored;
+    return find_same(name, place, i, &ignored);
 }
 
 int db_place_note(const char *path, DbPlace *ret, Problem *problem) {
@@ -35,6 +39,8 @@ int db_place_note(const char *path, DbPlace *ret, Problem *problem) {
             return problem_set(problem, -errno, "%s: expected a file that was just opened: %m", name);
         place.files[i].device = now.st_dev;
         place.files[i].node = now.st_ino;
+        if (i == 0)
+            place.size = now.st_size;
     }
     *ret = place;
     return 0;
@@ -44,15 +50,23 @@ bool db_place_is_same_file(const DbPlace *a, const DbPlace *b) {
     return a->files[0].node == b->files[0].node && a->files[0].device == b->files[0].device;
 }
 
-bool db_place_holds(const char *path, const DbPlace *place, Problem *problem) {
+bool db_place_holds(const char *path, DbPlace *place, Problem *problem) {
     char name[PATH_MAX];
+    struct stat now;
     for (size_t i = 0; i < CHECKED_FILES; i++) {
         if (file_name(path, i, name, problem) < 0)
             return false;
-        if (!is_same(name, place, i)) {
+        if (!find_same(name, place, i, &now)) {
             problem_set(problem, -EUCLEAN, "%s was deleted, renamed or replaced while it was open", name);
             return false;
         }
+        if (i == 0 && now.st_size < place->size) {
+            problem_set(problem, -EUCLEAN, "%s was cut short while it was open, from %lld bytes to %lld",
+                        name, (long long)place->size, (long long)now.st_size);
+            return false;
+        }
+        if (i == 0)
+            place->size = now.st_size;
     }
     return true;
 }

@@ -16,6 +16,7 @@ typedef struct DbPlace {
         dev_t device;
         ino_t node;
     } files[DB_PLACE_FILES];
+    off_t size; /* of the file; it only grows */
 } DbPlace;
 
 /* Remembers which files `path` means: call right after opening it. 0, or -errno: the file is gone already. */
@@ -24,9 +25,9 @@ int db_place_note(const char *path, DbPlace *ret, Problem *problem);
 /* Whether both mean the same file, whatever its log. */
 bool db_place_is_same_file(const DbPlace *a, const DbPlace *b);
 
-/* Whether the file and its log are still there under their names. If not, `problem` says which is not. Cost: two system
- * calls, about 2 us. */
-bool db_place_holds(const char *path, const DbPlace *place, Problem *problem);
+/* Whether the file and its log are still there under their names, and nobody has cut the file short. If not, `problem`
+ * says what happened. Cost: two system calls, about 2 us. */
+bool db_place_holds(const char *path, DbPlace *place, Problem *problem);
 
 /* After closing a file that does not hold its place: its log, if it is still there, is moved aside to the name that
  * db_set_aside() would give it, so that it is never taken for that of another file. What others put there stays, and so

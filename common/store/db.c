@@ -34,10 +34,9 @@ static int errno_of(int code) {
     return -EIO;
 }
 
-/* What the system said, where SQLite only says that it could not: ": Read-only file system", or "". */
+/* What the system said of a read, a write or a sync: ": No space left on device", or "". */
 static const char *system_words(sqlite3 *db, int code, char *buffer, size_t size) {
-    bool is_of_system = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
-    int error = db && is_of_system ? sqlite3_system_errno(db) : 0;
+    int error = db && (code & 0xFF) == SQLITE_IOERR ? sqlite3_system_errno(db) : 0;
     (void)snprintf(buffer, size, "%s%s", error ? ": " : "", error ? strerror(error) : "");
     return buffer;
 }

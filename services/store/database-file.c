@@ -11,8 +11,7 @@
 
 #include <errno.h>
 
-void database_close_file(Database *database) {
-    bool is_in_doubt = database->group && group_commit_error(database->group) != 0;
+void database_close_file(Database *database, bool is_in_doubt) {
     if (database->group)
         group_commit_set_writer(database->group, NULL, NULL);
     if (database->cursors)
@@ -49,7 +48,7 @@ static int open_parts(Database *database, Problem *problem) {
     if (r >= 0)
         r = reader_new(database->path, &database->reader, problem);
     if (r < 0)
-        database_close_file(database);
+        database_close_file(database, true);
     else
         group_commit_set_writer(database->group, database->writer, database->cursors);
     return r;

@@ -45,8 +45,8 @@ struct Database {
     GroupCommitCounts counted;
 };
 
-/* What waits has been written or told as lost already: closing only. */
-void database_close_file(Database *database);
+/* What waits has been written or told as lost already: closing only. In doubt: after a failed write or sync. */
+void database_close_file(Database *database, bool is_in_doubt);
 
 /* Opens the file. Before the first success in this life a damaged one is moved aside. 0; -EUCLEAN: damaged, later on;
  * -EINVAL: from a newer program; or db_error(). */

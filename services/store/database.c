@@ -73,7 +73,7 @@ static int follow_failure(Database *database, int error, const Problem *why) {
 
 static int reopen(Database *database, Problem *problem) {
     database->handlers.on_closing(database->userdata);
-    database_close_file(database);
+    database_close_file(database, true);
     int r = database_open_file(database, problem);
     if (r >= 0)
         database->is_to_reopen = false;
@@ -211,7 +211,8 @@ static int on_tick(Timer *timer, Mono now, void *userdata) {
     disk_watch_look(&database->disk);
     database_tell_status(database);
     database_count(database);
-    turn_taker_wake(database->retention);
+    if (database->rule.keep_rows > 0 || database->rule.keep_usec > 0)
+        turn_taker_wake(database->retention);
     timer_set(timer, mono_after(now, TICK_USEC));
     return r;
 }
@@ -354,7 +355,8 @@ Database *database_free(Database *database) {
     timer_free(database->tick_timer);
     turn_taker_free(database->retention);
     bool has_lost_place = database->db && !db_place_holds(database->path, &database->place, &ignored);
-    database_close_file(database);
+    database_close_file(database, database->is_to_reopen ||
+                                      (database->group && group_commit_error(database->group) != 0));
     if (has_lost_place)
         database_leave_place(database);
     intake_table_free(database->cursors);

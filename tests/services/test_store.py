@@ -12,100 +12,7 @@ import zmq
 
 import city as harness
 from city import City
-
-PORTS = {"primary": (5563, 5575, 5573), "replica": (5564, 5576, 5574)}
-HEALTH = 5565
-WHEN = "2026-03-01T10:%02d:%02dZ"
-
-
-def event(n, **more):
-    """The n-th event of a loop: one a second, n % 30 vehicles."""
-    return {"type": "sensor_event", "data": {
-        "sensor_id": "ESP-A1", "tipo_sensor": "espira_inductiva", "interseccion": "INT-A1", "timestamp": WHEN % (n // 60 % 60, n % 60),
-        "event_data": {"vehiculos_contados": n % 30, "intervalo_segundos": 30}, "producer_id": "loop@test", "epoch": 1, "seq": n, **more}}
-
-
-class Store:
-    """One store and everything that talks to it."""
-
-    def __init__(self, directory, context, role="primary", **settings):
-        self.role, self.context = role, context
-        self.city = City(directory, {f"store.{name}": value for name, value in settings.items()}, services=[("store", role)])
-        self.title = f"store@{role}"
-        records, queries, heartbeat = PORTS[role]
-        self.records = self.socket(zmq.PUSH, records)
-        self.queries = self.socket(zmq.REQ, queries)
-        self.heartbeat = self.socket(zmq.DEALER, heartbeat)
-        self.n_beats = 0
-
-    def socket(self, pattern, port):
-        made = self.context.socket(pattern)
-        made.linger = 0
-        made.sndhwm = 0  # what a paused store does not take waits here
-        made.connect(f"tcp://127.0.0.1:{port}")
-        return made
-
-    @property
-    def state_dir(self):
-        return self.city.directory / "state" / self.title
-
-    def push(self, *messages):
-        for message in messages:
-            self.records.send(message if isinstance(message, bytes) else json.dumps(message).encode())
-
-    def ask(self, command, **members):
-        return self.ask_frames(json.dumps({"command": command, **members}).encode())
-
-    def ask_frames(self, *frames):
-        self.queries.send_multipart(frames)
-        assert self.queries.poll(10_000), "no reply"
-        return json.loads(self.queries.recv())
-
-    def status(self):
-        return self.ask("SYSTEM_STATUS")["data"]
-
-    def beat(self, **members):
-        self.n_beats += 1
-        self.heartbeat.send_json({"role": "analytics", "boot_id": "0" * 32, "epoch": 1, "seq": self.n_beats, **members})
-        assert self.heartbeat.poll(10_000), "no beat"
-        return self.heartbeat.recv_json()
-
-    def ping(self, *frames):
-        asker = self.socket(zmq.REQ, HEALTH)
-        asker.send_multipart(frames or (b"PING",))
-        assert asker.poll(10_000), "silence"
-        answer = asker.recv()
-        asker.close()
-        return answer
-
-    def wait_stored(self, n):
-        self.city.wait(lambda: self.status()["db_summary"]["total_sensor_events"] == n, f"{n} events are stored")
-
-    def rows(self, sql):
-        """Of the file, once its store has gone."""
-        with sqlite3.connect(self.state_dir / "traffic.db") as file:
-            return file.execute(sql).fetchall()
-
-
-@pytest.fixture
-def context():
-    context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
-
-
-@pytest.fixture
-def make_store(tmp_path, context):
-    made = []
-
-    def make(role="primary", **settings):
-        made.append(Store(tmp_path, context, role, **settings))
-        made[-1].city.__enter__()
-        return made[-1]
-
-    yield make
-    for store in made:
-        store.city.__exit__()
+from stores import PORTS, context, event, make_store  # noqa: F401 (fixtures)
 
 
 # --- storing
@@ -176,23 +83,6 @@ def test_bad_records_are_refused_counted_and_nothing_else(make_store, frame, rea
 # --- when the file refuses
 
 
-def assert_in_trouble(store, words):
-    store.city.wait(lambda: not store.beat()["can_commit"], "the heartbeat says that it cannot commit")
-    assert store.ping() == b"ERROR"
-    answer = store.ask("HEALTH_CHECK")
-    assert (answer["status"], answer["cause"]) == ("ERROR", "UNAVAILABLE") and words in answer["message"]
-    assert words in store.status()["store"]["trouble"]
-    store.city.wait_log(store.title, f"cannot commit: .*{words}")
-    store.city.wait(lambda: "cannot commit" in store.city.processes[store.title].status, "STATUS= says so")
-
-
-def assert_well_again(store):
-    store.city.wait(lambda: store.beat()["can_commit"], "the heartbeat says that it can commit")
-    assert store.ping() == b"PONG"
-    assert store.ask("HEALTH_CHECK")["message"] == "PONG"
-    store.city.wait_log(store.title, "commits again")
-
-
 def test_locked_database_loses_nothing_and_says_so(make_store):
     store = make_store()
     store.push(*(event(n) for n in range(1, 11)))
@@ -200,13 +90,13 @@ def test_locked_database_loses_nothing_and_says_so(make_store):
     with sqlite3.connect(store.state_dir / "traffic.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         store.push(*(event(n) for n in range(11, 30_011)))
-        assert_in_trouble(store, "locked")
+        store.assert_in_trouble("locked")
         assert len(store.ask("QUERY_EVENTS", interseccion="INT-A1")["data"]["events"]) == 10
         assert store.ask("BACKUP")["cause"] == "UNAVAILABLE"
         # Memory holds what had been taken: the rest waits in the link, then at the sender.
         assert store.status()["store"]["rows_waiting"] < 5_000
         other.execute("COMMIT")
-    assert_well_again(store)
+    store.assert_well_again()
     store.wait_stored(30_010)
 
 
@@ -214,9 +104,9 @@ def test_idle_store_notices_a_lock_without_a_record(make_store):
     store = make_store()
     with sqlite3.connect(store.state_dir / "traffic.db", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        assert_in_trouble(store, "locked")
+        store.assert_in_trouble("locked")
         other.execute("COMMIT")
-    assert_well_again(store)
+    store.assert_well_again()
 
 
 def test_failed_writes_lose_nothing_and_the_file_is_opened_again(make_store, monkeypatch):
@@ -230,9 +120,9 @@ def test_failed_writes_lose_nothing_and_the_file_is_opened_again(make_store, mon
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (8192, hard))
     store.push(*(event(n) for n in range(2001, 4001)))
-    assert_in_trouble(store, "I/O error")
+    store.assert_in_trouble("I/O error")
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
-    assert_well_again(store)
+    store.assert_well_again()
     store.wait_stored(4000)
     assert store.city.processes[store.title].pid == pid
     assert store.city.stop(store.title) == 0

@@ -118,6 +118,29 @@ static void deleted_log_is_noticed_and_the_file_is_whole_after_closing(void **st
     db_close(db);
 }
 
+static void file_that_is_cut_short_has_lost_its_place(void **state) {
+    Open open = open_file(*state);
+    struct stat status;
+    assert_int_equal(stat(open.file->path, &status), 0);
+    assert_int_equal(truncate(open.file->path, status.st_size - 1), 0);
+    assert_lost(&open, "cut short");
+    db_close(open.db);
+}
+
+/* Deleting rows leaves free pages. */
+static void file_keeps_its_size_whatever_is_deleted_from_it(void **state) {
+    Open open = open_file(*state);
+    RecordWriter *writer = test_writer(open.db);
+    test_store_events(open.file, writer, 1, 2000);
+    test_run(open.db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    assert_true(db_place_holds(open.file->path, &open.place, &open.problem));
+    test_run(open.db, "DELETE FROM sensor_events");
+    test_run(open.db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    assert_true(db_place_holds(open.file->path, &open.place, &open.problem));
+    record_writer_free(writer);
+    db_close(open.db);
+}
+
 #define PLACE_TEST(test) cmocka_unit_test_setup_teardown(test, test_file_setup, test_file_teardown)
 
 int main(void) {
@@ -127,6 +150,8 @@ int main(void) {
         PLACE_TEST(deleted_file_has_lost_its_place_and_its_log_moves_aside),
         PLACE_TEST(file_put_in_its_place_stays_and_meets_no_foreign_log),
         PLACE_TEST(renamed_file_stays_where_it_went),
+        PLACE_TEST(file_that_is_cut_short_has_lost_its_place),
+        PLACE_TEST(file_keeps_its_size_whatever_is_deleted_from_it),
         PLACE_TEST(deleted_log_is_noticed_and_the_file_is_whole_after_closing),
     };
     return cmocka_run_group_tests_name("store: the place of a file", tests, NULL, NULL);
