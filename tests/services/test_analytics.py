@@ -663,7 +663,8 @@ def who_ends(writer, cities):
     """Sends events until one of the cities' analytics has ended by itself."""
     def ended():
         send_events(writer, [writer.last + 1])
-        writer.hear()
+        if writer.hear() < writer.last - 10:  # one of them misses something
+            writer.send_again()
         return next((city for city in cities if not city.processes["analytics"].is_running()), None)
     return wait_until(ended, "one of them ends")
 
