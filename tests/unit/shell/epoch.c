@@ -101,6 +101,45 @@ static void a_missing_directory_is_named(void **state) {
     assert_non_null(strstr(problem.text, "/nonexistent/state"));
 }
 
+static void after_another_writer_the_next_life_begins_above_it(void **state) {
+    Directory *directory = *state;
+    Problem problem = {""};
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    assert_int_equal(epoch_raise(directory->path, 5000, &problem), 0);
+    assert_int_equal(begin(directory->path, 2000), 5001);
+    assert_int_equal(begin(directory->path, 9000), 9000); /* the clock has overtaken it */
+}
+
+static void raising_never_lowers(void **state) {
+    Directory *directory = *state;
+    Problem problem = {""};
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    assert_int_equal(epoch_raise(directory->path, 1000, &problem), 0);
+    assert_int_equal(epoch_raise(directory->path, 7, &problem), 0);
+    assert_int_equal(begin(directory->path, 5), 1001);
+}
+
+/* It came over a network: it must not leave a number behind which no next life can begin. */
+static void no_epoch_is_raised_to_the_end_of_all_numbers(void **state) {
+    Directory *directory = *state;
+    Problem problem = {""};
+    assert_int_equal(begin(directory->path, 1000), 1000);
+    assert_int_equal(epoch_raise(directory->path, INT64_MAX, &problem), -ERANGE);
+    assert_int_equal(epoch_raise(directory->path, INT64_MAX / 2 + 1, &problem), -ERANGE);
+    assert_int_equal(epoch_raise(directory->path, -1, &problem), -ERANGE);
+    assert_int_equal(begin(directory->path, 1000), 1001);
+    assert_int_equal(epoch_raise(directory->path, INT64_MAX / 2, &problem), 0);
+    assert_int_equal(begin(directory->path, 1000), INT64_MAX / 2 + 1);
+}
+
+static void without_a_directory_nothing_is_raised(void **state) {
+    (void)state;
+    Problem problem = {""};
+    assert_int_equal(epoch_raise(NULL, 5000, &problem), 0);
+    assert_int_equal(epoch_raise("/nonexistent/state", 5000, &problem), -ENOENT);
+    assert_non_null(strstr(problem.text, "/nonexistent/state"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_epoch_is_the_wall_clock_when_that_went_on, set_up, tear_down),
@@ -111,6 +150,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_full_disk_costs_the_kept_number_and_not_the_start, set_up,
                                         tear_down),
         cmocka_unit_test(a_missing_directory_is_named),
+        cmocka_unit_test_setup_teardown(after_another_writer_the_next_life_begins_above_it, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(raising_never_lowers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_epoch_is_raised_to_the_end_of_all_numbers, set_up, tear_down),
+        cmocka_unit_test(without_a_directory_nothing_is_raised),
     };
     return cmocka_run_group_tests_name("epoch", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Links over real TCP, against themselves and against foreign ZeroMQ sockets. Runs in a network namespace of
  * its own, for ports are fixed. */
 #include "harness.h"
+#include "shell/link-protocol.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ typedef struct Bench {
     Service *service;
     Link *link, *peer;
     Inbox inbox, peer_inbox;
-    unsigned n_writable, n_refused, n_subscribed, n_unsubscribed;
+    unsigned n_connected, n_writable, n_refused, n_subscribed, n_unsubscribed;
     char last_topic[32];
 } Bench;
 
@@ -333,6 +334,111 @@ static void a_wait_is_told_when_it_lasts_a_second_and_its_end_too(void **state) 
               "waits\nlink store.primary takes messages again\n");
 }
 
+/* --- links that let drop --- */
+
+static void a_full_subscriber_of_a_publisher_that_lets_drop_stops_nobody(void **state) {
+    Bench *bench = *state;
+    static char frame[1024] = "camara ";
+    bench->link = bound(bench, ENDPOINT_BROKER);
+    link_let_drop(bench->link);
+    bench->peer = connected(bench, ENDPOINT_BROKER);
+    assert_int_equal(link_send(bench->link, frame, sizeof frame), -EAGAIN); /* nobody is there yet */
+    run_until(bench->service, is_subscribed, bench);
+    link_pause(bench->peer, true);
+    for (unsigned i = 0; i < 100000;
+         i++) /* both high-water marks and every buffer of the kernel between them */
+        assert_int_equal(link_send(bench->link, frame, sizeof frame), 0);
+    link_pause(bench->peer, false);
+    run_until(bench->service, peer_got_one, bench);
+}
+
+static void a_pusher_that_lets_drop_waits_for_nobody(void **state) {
+    Bench *bench = *state;
+    bench->peer = connected(bench, ENDPOINT_ACK_GPS);
+    link_let_drop(bench->peer);
+    assert_int_equal(link_send(bench->peer, "x", 1), -EAGAIN);
+    bench->link = bound(bench, ENDPOINT_ACK_GPS);
+    do
+        run_for(bench->service, 10 * USEC_PER_MSEC);
+    while (link_send(bench->peer, "x", 1) == -EAGAIN);
+    run_until(bench->service, link_got_one, bench);
+    assert_int_equal(bench->n_writable, 0);
+    assert_true(counter(bench->service, "traffic_link_waits_total", "link=\"ack.gps\"") == 0);
+}
+
+/* --- connections --- */
+
+static void count_connection(Link *link, void *userdata) {
+    Bench *bench = userdata;
+    assert_ptr_equal(link, bench->peer);
+    bench->n_connected++;
+}
+
+static bool is_connected(void *userdata) {
+    return ((Bench *)userdata)->n_connected > 0;
+}
+
+/* libzmq lets go of a port in the background. */
+static Link *bound_when_free(Bench *bench, EndpointId id) {
+    Link *link = NULL;
+    Problem problem = {""};
+    int r = -EADDRINUSE;
+    for (unsigned attempts = 0; r == -EADDRINUSE && attempts < 2000; attempts++) {
+        run_for(bench->service, 10 * USEC_PER_MSEC);
+        r = link_bind(bench->service, id, &handlers, bench, &link, &problem);
+    }
+    if (r < 0)
+        fail_msg("%s", problem.text);
+    return link;
+}
+
+static void each_connection_of_a_link_is_told(void **state) {
+    static const EndpointId ids[] = {ENDPOINT_STORE_REPLICA, ENDPOINT_SENSOR_GPS};
+    Bench *bench = *state;
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        bench->n_connected = 0;
+        bench->peer = connected(bench, ids[i]);
+        assert_int_equal(link_on_connected(bench->peer, count_connection, bench), 0);
+        run_for(bench->service, 100 * USEC_PER_MSEC);
+        assert_int_equal(bench->n_connected, 0);
+        for (unsigned times = 0; times < 2; times++) {
+            bench->n_connected = 0;
+            bench->link = bound_when_free(bench, ids[i]);
+            run_until(bench->service, is_connected, bench);
+            assert_int_equal(bench->n_connected, 1);
+            bench->link = link_free(bench->link);
+        }
+        bench->peer = link_free(bench->peer);
+    }
+}
+
+/* --- which links are under custody --- */
+
+static void the_settings_say_what_the_reader_of_each_link_speaks(void **state) {
+    (void)state;
+    const Settings custody = {.protocol_broker = PROTOCOL_CUSTODY}, v0 = {.protocol_broker = PROTOCOL_V0,
+                                                                          .protocol_analytics = PROTOCOL_V0,
+                                                                          .protocol_primary = PROTOCOL_V0,
+                                                                          .protocol_replica = PROTOCOL_V0};
+    static const EndpointId ids[] = {
+        ENDPOINT_SENSOR_CAMERA, ENDPOINT_SENSOR_INDUCTIVE, ENDPOINT_SENSOR_GPS,    ENDPOINT_ACK_CAMERA,
+        ENDPOINT_ACK_INDUCTIVE, ENDPOINT_ACK_GPS,          ENDPOINT_BROKER,        ENDPOINT_ACK_BROKER,
+        ENDPOINT_STORE_PRIMARY, ENDPOINT_ACK_PRIMARY,      ENDPOINT_STORE_REPLICA, ENDPOINT_ACK_REPLICA};
+    bool is_listed[ENDPOINT_COUNT] = {false};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        is_listed[ids[i]] = true;
+    for (EndpointId id = 0; id < ENDPOINT_COUNT; id++) {
+        assert_int_equal(link_protocol(&v0, id), PROTOCOL_V0);
+        assert_int_equal(link_protocol(&custody, id), is_listed[id] ? PROTOCOL_CUSTODY : PROTOCOL_V0);
+    }
+    Settings one = v0;
+    one.protocol_primary = PROTOCOL_CUSTODY;
+    for (EndpointId id = 0; id < ENDPOINT_COUNT; id++)
+        assert_int_equal(link_protocol(&one, id), id == ENDPOINT_STORE_PRIMARY || id == ENDPOINT_ACK_PRIMARY
+                                                      ? PROTOCOL_CUSTODY
+                                                      : PROTOCOL_V0);
+}
+
 /* --- questions and answers --- */
 
 static void ask_and_answer(Bench *bench, void *asker, bool has_delimiter) {
@@ -559,6 +665,10 @@ int main(void) {
         LINK_TEST(a_paused_link_reads_nothing_until_it_goes_on),
         LINK_TEST(a_paused_publisher_still_hears_who_subscribes),
         LINK_TEST(a_wait_is_told_when_it_lasts_a_second_and_its_end_too),
+        LINK_TEST(a_full_subscriber_of_a_publisher_that_lets_drop_stops_nobody),
+        LINK_TEST(a_pusher_that_lets_drop_waits_for_nobody),
+        LINK_TEST(each_connection_of_a_link_is_told),
+        LINK_TEST(the_settings_say_what_the_reader_of_each_link_speaks),
         LINK_TEST(req_correlating_req_and_dealer_are_answered_each_in_its_way),
         LINK_TEST(a_dealer_link_is_understood_by_a_foreign_rep),
         LINK_TEST(a_dealer_link_finds_its_binder_again),

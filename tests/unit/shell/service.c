@@ -1,6 +1,7 @@
 /* A whole daemon made of a small ServiceSpec, started as a process of its own and seen as systemd sees it:
  * exit status, notifications, watchdog, what it prints. */
 #include "base/macro.h"
+#include "shell/fault-point.h"
 #include "shell/link.h"
 
 #include <errno.h>
@@ -45,20 +46,56 @@ static int tell_statuses(Timer *timer, Mono now, void *userdata) {
 }
 
 typedef struct State {
-    Timer *timer;
+    Service *service;
+    Timer *timer, *drained_timer;
 } State;
+
+static int on_drained(Timer *timer, Mono now, void *userdata) {
+    (void)timer;
+    (void)now;
+    fprintf(stderr, "what was under way has arrived\n");
+    service_exit(userdata, EXIT_SUCCESS);
+    return 0;
+}
+
+/* $DRAIN: "nothing" is under way, something that arrives "soon", or that "never" does. */
+static bool drain(void *userdata) {
+    State *state = userdata;
+    const char *way = getenv("DRAIN");
+    fprintf(stderr, "draining\n");
+    if (way && strcmp(way, "soon") == 0)
+        timer_set(state->drained_timer, mono_after(service_now(state->service), 50 * USEC_PER_MSEC));
+    return !way || strcmp(way, "nothing") == 0;
+}
+
+/* $PASSAGES, a letter each: before a commit, after it, after an acknowledgement. */
+static void pass_fault_points(void) {
+    const char *passages = getenv("PASSAGES");
+    for (; passages && *passages; passages++) {
+        fault_point(*passages == 'b'   ? FAULT_BEFORE_COMMIT
+                    : *passages == 'c' ? FAULT_AFTER_COMMIT
+                                       : FAULT_AFTER_ACK);
+        fprintf(stderr, "passed %c\n", *passages);
+    }
+}
 
 static int start(Service *service, void **ret_state, Problem *problem) {
     const char *error = getenv("START_ERROR");
     State *state = calloc(1, sizeof *state);
     *ret_state = state;
+    state->service = service;
     if (error)
         return problem_set(problem, -atoi(error), "told to fail");
     fprintf(stderr, "epoch %lld of %s in \"%s\"\n", (long long)service_epoch(service), service_name(service),
             service_state_dir(service));
     metric_add(metrics_counter(service_metrics(service), "traffic_test_total", "Test.", ""), 7);
     health_add(service_health(service), "soundness", is_sound, NULL);
-    int r = timer_new(service, tell_statuses, service, &state->timer);
+    pass_fault_points();
+    if (getenv("SUCCESSOR"))
+        service_raise_epoch(service, atoll(getenv("SUCCESSOR")));
+    int r = timer_new(service, on_drained, service, &state->drained_timer);
+    if (r >= 0)
+        r = timer_new(service, tell_statuses, service, &state->timer);
     if (r >= 0)
         timer_set(state->timer, service_now(service));
     return r;
@@ -66,7 +103,10 @@ static int start(Service *service, void **ret_state, Problem *problem) {
 
 static void stop(void *userdata) {
     State *state = userdata;
-    timer_free(state->timer);
+    if (state) {
+        timer_free(state->timer);
+        timer_free(state->drained_timer);
+    }
     free(state);
     fprintf(stderr, "stopped in order\n");
 }
@@ -75,6 +115,7 @@ static const ServiceSpec spec = {.name = "traffic-store",
                                  .summary = "Does nothing, in order.",
                                  .instances = "primary|replica",
                                  .start = start,
+                                 .drain = drain,
                                  .stop = stop};
 
 /* --- the bench --- */
@@ -117,6 +158,10 @@ static int set_up(void **state) {
     unsetenv("START_ERROR");
     unsetenv("STATE_DIRECTORY");
     unsetenv("WATCHDOG_USEC");
+    unsetenv("DRAIN");
+    unsetenv("TRAFFIC_FAULT");
+    unsetenv("PASSAGES");
+    unsetenv("SUCCESSOR");
     *state = bench;
     return 0;
 }
@@ -169,14 +214,25 @@ static int exit_status(Bench *bench) {
     return WEXITSTATUS(status);
 }
 
-static void assert_output_has(const Bench *bench, const char *sentence) {
-    char text[8192];
+static void read_output(const Bench *bench, char *text, size_t size) {
     FILE *in = fopen(bench->output, "r");
     assert_non_null(in);
-    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    text[fread(text, 1, size - 1, in)] = '\0';
     fclose(in);
+}
+
+static void assert_output_has(const Bench *bench, const char *sentence) {
+    char text[8192];
+    read_output(bench, text, sizeof text);
     if (!strstr(text, sentence))
         fail_msg("expected \"%s\" in:\n%s", sentence, text);
+}
+
+static void assert_output_lacks(const Bench *bench, const char *sentence) {
+    char text[8192];
+    read_output(bench, text, sizeof text);
+    if (strstr(text, sentence))
+        fail_msg("expected no \"%s\" in:\n%s", sentence, text);
 }
 
 /* The next notification; "" when none comes within the socket's timeout. */
@@ -291,6 +347,83 @@ static void ready_is_told_after_start_and_stopping_on_the_signal(void **state) {
     }
 }
 
+static void what_is_under_way_may_arrive_before_the_end(void **state) {
+    Bench *bench = *state;
+    setenv("DRAIN", "soon", 1);
+    launch(bench, "primary", NULL);
+    wait_notification(bench, "READY=1");
+    kill(bench->pid, SIGTERM);
+    wait_notification(bench, "STOPPING=1");
+    assert_int_equal(exit_status(bench), 0);
+    assert_output_has(bench, "draining\nwhat was under way has arrived\nstopped in order");
+}
+
+static void what_never_arrives_is_not_waited_for(void **state) {
+    Bench *bench = *state;
+    setenv("DRAIN", "never", 1);
+    launch(bench, "primary", NULL);
+    wait_notification(bench, "READY=1");
+    kill(bench->pid, SIGTERM);
+    wait_notification(bench, "STOPPING=1");
+    assert_int_equal(exit_status(bench), 0);
+    assert_output_has(bench, "draining\nstopped in order");
+}
+
+static void a_second_signal_ends_at_once(void **state) {
+    Bench *bench = *state;
+    setenv("DRAIN", "soon", 1);
+    launch(bench, "primary", NULL);
+    wait_notification(bench, "READY=1");
+    kill(bench->pid, SIGTERM);
+    wait_notification(bench, "STOPPING=1");
+    kill(bench->pid, SIGINT);
+    assert_int_equal(exit_status(bench), 0);
+    assert_output_has(bench, "draining\nstopped in order");
+}
+
+/* --- fault points --- */
+
+static void a_service_kills_itself_at_the_passage_that_it_was_told(void **state) {
+    Bench *bench = *state;
+    int status;
+    setenv("TRAFFIC_FAULT", "after-commit:2", 1);
+    setenv("PASSAGES", "bcabca", 1);
+    launch(bench, "primary", NULL);
+    assert_int_equal(waitpid(bench->pid, &status, 0), bench->pid);
+    bench->pid = 0;
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_output_has(bench, "kills itself at passage 2 of after-commit");
+    assert_output_has(bench, "passed b\npassed c\npassed a\npassed b\n");
+    assert_output_lacks(bench, "passed c\npassed a\npassed b\npassed c");
+}
+
+static void a_fault_that_there_is_not_ends_with_78(void **state) {
+    static const char *const wrong[] = {"after-comit:1",   "after-commit", "after-commit:",  "after-commit:0",
+                                        "after-commit:1x", ":1",           "after-commit:-1"};
+    Bench *bench = *state;
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        setenv("TRAFFIC_FAULT", wrong[i], 1);
+        launch(bench, "primary", NULL);
+        assert_int_equal(exit_status(bench), 78);
+        assert_output_has(bench, wrong[i]);
+    }
+}
+
+/* --- a life --- */
+
+static void the_life_after_another_writer_is_above_it(void **state) {
+    Bench *bench = *state;
+    setenv("SUCCESSOR", "5000000000000000", 1);
+    launch(bench, "--state-dir", bench->directory, "primary", NULL);
+    wait_notification(bench, "READY=1");
+    end_in_order(bench);
+    unsetenv("SUCCESSOR");
+    launch(bench, "--state-dir", bench->directory, "primary", NULL);
+    wait_notification(bench, "READY=1");
+    end_in_order(bench);
+    assert_output_has(bench, "epoch 5000000000000001 of");
+}
+
 static void the_last_status_is_told_and_those_within_a_second_are_not(void **state) {
     Bench *bench = *state;
     launch(bench, "primary", NULL);
@@ -379,6 +512,12 @@ int main(void) {
         SERVICE_TEST(printing_needs_no_instance),
         SERVICE_TEST(a_start_that_is_misconfigured_ends_with_78_and_any_other_failure_with_1),
         SERVICE_TEST(ready_is_told_after_start_and_stopping_on_the_signal),
+        SERVICE_TEST(what_is_under_way_may_arrive_before_the_end),
+        SERVICE_TEST(what_never_arrives_is_not_waited_for),
+        SERVICE_TEST(a_second_signal_ends_at_once),
+        SERVICE_TEST(a_service_kills_itself_at_the_passage_that_it_was_told),
+        SERVICE_TEST(a_fault_that_there_is_not_ends_with_78),
+        SERVICE_TEST(the_life_after_another_writer_is_above_it),
         SERVICE_TEST(the_last_status_is_told_and_those_within_a_second_are_not),
         SERVICE_TEST(each_life_has_a_greater_epoch),
         SERVICE_TEST(the_state_directory_of_systemd_is_used),
