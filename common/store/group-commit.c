@@ -33,10 +33,7 @@ struct GroupCommit {
     bool is_behind;  /* the open transaction, if any, lacks records that wait: all of them must be inserted
                         again */
 
-    int error; /* 0: committing */
-    Problem trouble;
-    uint64_t retry_usec;
-    Mono retry_at;
+    CommitTrouble trouble;
     Mono last_commit, last_attempt;
 
     GroupCommitCounts counts, open; /* `open`: what the open transaction adds to `counts` */
@@ -147,12 +144,7 @@ static int fail(GroupCommit *group, int error, const Problem *problem, Mono now)
     group->is_behind = true;
     group->open = (GroupCommitCounts){0};
     group->counts.failures++;
-    group->retry_usec = group->error == 0 ? GROUP_COMMIT_RETRY_FIRST_USEC : group->retry_usec * 2;
-    if (group->retry_usec > GROUP_COMMIT_RETRY_LAST_USEC)
-        group->retry_usec = GROUP_COMMIT_RETRY_LAST_USEC;
-    group->retry_at = mono_after(now, group->retry_usec);
-    group->error = error;
-    group->trouble = *problem;
+    (void)commit_trouble_failed(&group->trouble, error, problem, now);
     return error;
 }
 
@@ -219,8 +211,7 @@ int group_commit_run(GroupCommit *group, Mono now, Wall wall, Problem *problem) 
     forget_kept(group);
     if (group->intake)
         intake_committed(group->intake);
-    group->error = 0;
-    group->trouble.text[0] = '\0';
+    (void)commit_trouble_ended(&group->trouble);
     group->last_commit = now;
     return n_rows;
 }
@@ -235,27 +226,23 @@ void group_commit_set_writer(GroupCommit *group, RecordWriter *writer, IntakeTab
 /* --- asking --- */
 
 Mono group_commit_deadline(const GroupCommit *group) {
-    if (group->error != 0)
-        return group->retry_at;
+    if (group->trouble.error != 0)
+        return group->trouble.retry_at;
     return group_commit_is_pending(group) ? mono_after(group->oldest, group->limits.max_wait_usec)
                                           : mono_never();
 }
 
 bool group_commit_is_due(const GroupCommit *group, Mono now) {
-    bool is_full = group->error == 0 && group->rows_waiting >= group->limits.max_rows;
+    bool is_full = group->trouble.error == 0 && group->rows_waiting >= group->limits.max_rows;
     return is_full || mono_reached(now, group_commit_deadline(group));
 }
 
 bool group_commit_can_commit(const GroupCommit *group) {
-    return group->error == 0;
+    return group->trouble.error == 0;
 }
 
-int group_commit_error(const GroupCommit *group) {
-    return group->error;
-}
-
-const char *group_commit_trouble(const GroupCommit *group) {
-    return group->trouble.text;
+const CommitTrouble *group_commit_trouble(const GroupCommit *group) {
+    return &group->trouble;
 }
 
 size_t group_commit_rows_waiting(const GroupCommit *group) {

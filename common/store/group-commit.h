@@ -10,6 +10,7 @@
 #include "base/problem.h"
 #include "base/time.h"
 #include "core/intake.h"
+#include "store/commit-trouble.h"
 #include "store/intake-table.h"
 #include "store/records.h"
 #include "wire/messages.h"
@@ -25,9 +26,6 @@ typedef struct GroupCommitLimits {
     uint64_t max_wait_usec; /* ... or the oldest has waited this long */
     size_t max_kept_bytes;  /* more than this is refused */
 } GroupCommitLimits;
-
-#define GROUP_COMMIT_RETRY_FIRST_USEC (100 * USEC_PER_MSEC)
-#define GROUP_COMMIT_RETRY_LAST_USEC  (2 * USEC_PER_SEC)
 
 typedef struct GroupCommitCounts {
     uint64_t stored[RECORD_TABLE_COUNT]; /* committed, in the order of record_tables[] */
@@ -73,8 +71,7 @@ int group_commit_run(GroupCommit *group, Mono now, Wall wall, Problem *problem);
 
 /* False from a failure to the next successful commit. */
 bool group_commit_can_commit(const GroupCommit *group);
-int group_commit_error(const GroupCommit *group);           /* of the last failure, 0 when it can commit */
-const char *group_commit_trouble(const GroupCommit *group); /* its sentence, "" when it can commit */
+const CommitTrouble *group_commit_trouble(const GroupCommit *group);
 size_t group_commit_rows_waiting(const GroupCommit *group);
 bool group_commit_is_pending(const GroupCommit *group);  /* records wait, or a cursor */
 Mono group_commit_last_commit(const GroupCommit *group); /* Mono 0 before the first */

@@ -29,7 +29,6 @@ struct Database {
     bool was_open; /* in this life: damage ends it; before, the file is moved aside */
     bool is_to_reopen;
     bool is_in_trouble;
-    Mono trouble_since;
     Problem trouble;
     int damage; /* -EUCLEAN once the file must not be used any more: the process ends */
 

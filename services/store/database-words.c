@@ -29,7 +29,7 @@ void database_tell_recovery(const Database *database, Mono now, int n_rows) {
     char sentence[128];
     (void)snprintf(sentence, sizeof sentence,
                    "commits again after %.1f s; %d records that were kept are stored",
-                   (double)mono_between(database->trouble_since, now) / 1e6, n_rows);
+                   (double)mono_between(group_commit_trouble(database->group)->since, now) / 1e6, n_rows);
     tell(database, JOURNAL_STORE_COMMITS, sentence);
 }
 

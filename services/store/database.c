@@ -32,7 +32,6 @@ static void enter_trouble(Database *database, const Problem *why) {
     if (database->is_in_trouble)
         return;
     database->is_in_trouble = true;
-    database->trouble_since = service_now(database->service);
     database->trouble = *why;
     database_tell_trouble(database, why->text);
     database->handlers.on_flow(false, database->userdata);
@@ -58,8 +57,7 @@ static int find_damage(Database *database, const Problem *why) {
 static int doubt_connection(Database *database, int error, const Problem *why) {
     if (error == -EUCLEAN)
         return find_damage(database, why);
-    if (error == -EIO || error == -EROFS)
-        database->is_to_reopen = true;
+    database->is_to_reopen = database->is_to_reopen || commit_trouble_wants_reopening(error);
     return 0;
 }
 
@@ -161,9 +159,8 @@ int database_add(Database *database, const char *frame, size_t size, const Messa
     if (r < 0)
         return r;
     if (!group_commit_can_commit(database->group) && !database->is_in_trouble) {
-        Problem why;
-        problem_set(&why, 0, "%s", group_commit_trouble(database->group));
-        r = follow_failure(database, group_commit_error(database->group), &why);
+        const CommitTrouble *trouble = group_commit_trouble(database->group);
+        r = follow_failure(database, trouble->error, &trouble->why);
         arm(database);
     } else if (!was_pending) {
         arm(database);
@@ -356,7 +353,7 @@ Database *database_free(Database *database) {
     turn_taker_free(database->retention);
     bool has_lost_place = database->db && !db_place_holds(database->path, &database->place, &ignored);
     database_close_file(database, database->is_to_reopen ||
-                                      (database->group && group_commit_error(database->group) != 0));
+                                      (database->group && !group_commit_can_commit(database->group)));
     if (has_lost_place)
         database_leave_place(database);
     intake_table_free(database->cursors);

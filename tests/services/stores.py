@@ -167,7 +167,8 @@ class Store:
 
     def ask_frames(self, *frames):
         self.queries.send_multipart(frames)
-        assert self.queries.poll(10_000), "no reply"
+        wait_until(lambda: self.queries.poll(100) or not self.process.is_running(), "a reply")
+        assert self.queries.poll(0), "no reply: the store has ended"
         return json.loads(self.queries.recv())
 
     def status(self):

@@ -302,8 +302,8 @@ static void locked_database_keeps_what_comes_and_stores_it_afterwards(void **sta
     test_run(other, "BEGIN IMMEDIATE");
     add_range(fixture, 1, 4, AT(0));
     assert_false(group_commit_can_commit(fixture->group));
-    assert_int_equal(group_commit_error(fixture->group), -EBUSY);
-    assert_non_null(strstr(group_commit_trouble(fixture->group), "locked"));
+    assert_int_equal(group_commit_trouble(fixture->group)->error, -EBUSY);
+    assert_non_null(strstr(group_commit_trouble(fixture->group)->why.text, "locked"));
     assert_int_equal(run(fixture, AT(1)), -EBUSY);
     assert_int_equal(group_commit_rows_waiting(fixture->group), 4);
 
@@ -311,7 +311,7 @@ static void locked_database_keeps_what_comes_and_stores_it_afterwards(void **sta
     sqlite3_close(other);
     assert_int_equal(run(fixture, AT(2)), 4);
     assert_true(group_commit_can_commit(fixture->group));
-    assert_string_equal(group_commit_trouble(fixture->group), "");
+    assert_int_equal(group_commit_trouble(fixture->group)->error, 0);
     assert_all_stored(fixture, 4);
 }
 
@@ -320,7 +320,7 @@ static void failure_in_the_middle_of_a_transaction_loses_none_of_it(void **state
     add_range(fixture, 1, 3, AT(0));
     test_run(fixture->db, "PRAGMA query_only = ON");
     add_range(fixture, 4, 6, AT(0));
-    assert_int_equal(group_commit_error(fixture->group), -EROFS);
+    assert_int_equal(group_commit_trouble(fixture->group)->error, -EROFS);
     assert_int_equal(committed_events(fixture), 0);
     test_run(fixture->db, "PRAGMA query_only = OFF");
     add_range(fixture, 7, 8, AT(0));
@@ -338,7 +338,7 @@ static void full_database_keeps_what_comes_and_stores_it_when_there_is_room(void
     int n = 0;
     while (group_commit_can_commit(fixture->group) && n < 200)
         add_range(fixture, n + 1, n + 1, AT(0)), n++;
-    assert_int_equal(group_commit_error(fixture->group), -ENOSPC);
+    assert_int_equal(group_commit_trouble(fixture->group)->error, -ENOSPC);
     assert_int_equal(run(fixture, AT(1)), -ENOSPC);
     assert_int_equal(group_commit_rows_waiting(fixture->group), n);
     (void)test_integer(fixture->db, "PRAGMA max_page_count = 1000000");
@@ -394,7 +394,7 @@ static void full_batch_in_trouble_waits_for_its_pause(void **state) {
     test_run(fixture->db, "PRAGMA query_only = ON");
     add_range(fixture, 1, MAX_ROWS + 1, AT(0));
     assert_false(group_commit_is_due(fixture->group, AT(0)));
-    assert_true(group_commit_is_due(fixture->group, AT(GROUP_COMMIT_RETRY_FIRST_USEC)));
+    assert_true(group_commit_is_due(fixture->group, AT(COMMIT_RETRY_FIRST_USEC)));
     test_run(fixture->db, "PRAGMA query_only = OFF");
 }
 
@@ -468,7 +468,7 @@ static void full_disk_costs_no_record(void **state) {
         if (group_commit_can_commit(fixture->group))
             (void)run(fixture, AT(at));
     }
-    assert_int_equal(group_commit_error(fixture->group), -ENOSPC);
+    assert_int_equal(group_commit_trouble(fixture->group)->error, -ENOSPC);
     assert_true(group_commit_rows_waiting(fixture->group) > 0);
     assert_int_equal(unlink(filler), 0);
     assert_true(run(fixture, AT(1000)) > 0);
