@@ -442,7 +442,8 @@ def test_sending_waits_for_a_reader_of_every_topic(tmp_path, context, mode):
 
 
 @pytest.mark.parametrize("garbage", [b"", b"nonsense", b"{}", b"\xff\xfe", b'{"stream":"0000000000000000","position":1,"epoch":1}',
-                                     b'{"stream":"0123456789abcdef","position":-1,"epoch":1}', b"{" * 10000])
+                                     b'{"stream":"0123456789abcdef","position":-1,"epoch":1}', b"{" * 10000],
+                         ids=lambda garbage: ascii(garbage[:48]))
 def test_garbage_on_the_port_of_acknowledgements_is_refused_and_harmless(tmp_path, context, garbage):
     with broker(tmp_path, "standard") as city:
         sensor = Sensor(context, "gps")

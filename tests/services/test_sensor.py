@@ -15,6 +15,7 @@ import zmq
 
 from city import City, Process, wait_until
 from custody import Reader, identity
+from relay import Client, packet
 
 PORTS = {"camera": 5555, "inductive": 5556, "gps": 5557}
 ACK_PORTS = {"camera": 5566, "inductive": 5567, "gps": 5568}
@@ -328,7 +329,8 @@ def test_what_a_stopped_sensor_loses_is_counted_and_told(tmp_path, context):
     b"", b"nonsense", b"{}", b"[1]", b"\xff\xfe", b'{"stream":"00000000000000zz","position":1,"epoch":1}',
     b'{"stream":"0000000000000000","position":1,"epoch":1}', b'{"stream":"0123456789abcdef","position":-1,"epoch":1}',
     b'{"stream":"0123456789abcdef","position":1e300,"epoch":1}', b'{"stream":"0123456789abcdef","position":1}',
-    b'{"stream":5,"position":1,"epoch":1}', b"{" * 10000, b"x" * 60000])
+    b'{"stream":5,"position":1,"epoch":1}', b"{" * 10000, b"x" * 60000],
+    ids=lambda garbage: ascii(garbage[:48]))
 def test_garbage_on_the_port_of_acknowledgements_is_refused_and_harmless(tmp_path, context, garbage):
     with sensor(tmp_path, {"sensor.speed": 0, "custody.sensor_frames": 100}) as city:
         city.start("sensor", "gps")
@@ -511,48 +513,6 @@ def test_a_recording_that_cannot_be_used_is_a_configuration_error(tmp_path, make
 
 
 MOST_CLIENTS = 64
-
-
-class Client:
-    """A program at a relay socket. `reader`, if any, is served while it waits: nothing is acknowledged without it."""
-
-    def __init__(self, path, reader=None):
-        self.reader = reader
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.connect(str(path))  # with a timeout it would fail, instead of waiting, while others are accepted
-
-    def send_now(self, packet):
-        """False when the socket takes nothing now."""
-        if self.reader:
-            self.reader.read()
-        try:
-            self.socket.send(packet if isinstance(packet, bytes) else json.dumps(packet).encode(), socket.MSG_DONTWAIT)
-            return True
-        except BlockingIOError:
-            return False
-
-    def send(self, packet):
-        wait_until(lambda: self.send_now(packet), "the packet is taken")
-
-    def answer_now(self):
-        """None when there is none."""
-        if self.reader:
-            self.reader.read()
-        try:
-            return json.loads(self.socket.recv(4096, socket.MSG_DONTWAIT))
-        except BlockingIOError:
-            return None
-
-    def answer(self):
-        return wait_until(self.answer_now, "an answer")
-
-    def answers(self, n):
-        return [self.answer() for _ in range(n)]
-
-
-def packet(number, **more):
-    return {"id": number, "sensor_id": "GPS-A1", "tipo_sensor": "gps", "interseccion": "INT-A1", "velocidad_promedio": number % 100,
-            **more}
 
 
 RELAY = {"sensor.source": "relay"}
