@@ -243,10 +243,10 @@ static void a_text_of_the_greatest_length_is_read(void **state) {
 static void an_unknown_section_is_refused_with_the_nearest(void **state) {
     (void)state;
     refused_text("[sensr]\nseed = 1\n", -EINVAL, 1, "unknown section [sensr]; did you mean [sensor]?");
-    refused_text(
-        "\n\n[qqqqqq]\nseed = 1\n", -EINVAL, 3,
-        "unknown section [qqqqqq]; expected one of [network] [city] [sensor] [broker] [rules] [signal] "
-        "[failover] [store] [query]");
+    refused_text("\n\n[qqqqqq]\nseed = 1\n", -EINVAL, 3,
+                 "unknown section [qqqqqq]; expected one of [network] [city] [sensor] [broker] [analytics] "
+                 "[custody] [protocol] [rules] [signal] "
+                 "[failover] [store] [query]");
     refused_text("[Sensor]\nseed = 1\n", -EINVAL, 1, "unknown section [Sensor]; did you mean [sensor]?");
 }
 
