@@ -25,6 +25,16 @@ EXIT_DEGRADED = 6
 CLONE_NEWNET = 0x40000000
 
 
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=int(time.time()) % 1_000_000, help="draws what the faults leave open")
+    parser.addoption("--runs", type=int, default=1, help="how often each fault is done; each run has a seed of its own")
+    parser.addoption("--resume", action="store_true", help="leave out the faults that have passed since the packages were built")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: the most telling faults, for every run of all tests")
+
+
 def wait_until(condition, what, deadline_sec):
     """Asks `condition` until it says something true and returns that; fails, naming what never happened, after the deadline."""
     end = time.monotonic() + deadline_sec

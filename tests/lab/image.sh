@@ -3,8 +3,8 @@
 # machine installs them without a network. Its name holds a digest of the list of packages: another list is another image.
 
 image_suite=bookworm
-# Beside the dependencies: an init, a network, and what people reach for in a shell.
-image_extra=(systemd systemd-sysv dbus iproute2 iputils-ping procps less man-db bash-completion)
+# Beside the dependencies: an init, a network, what people reach for in a shell, and a clock that can be wrong.
+image_extra=(systemd systemd-sysv dbus iproute2 iputils-ping procps less man-db bash-completion libfaketime)
 
 # What the built packages depend on, one name a line, without versions and without each other.
 image_dependencies() {

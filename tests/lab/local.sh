@@ -56,7 +56,7 @@ local_settings() {
     local city=${up_city:-$lab_top/config/city.json} recording
     case $up_input in
     traffic) recording=$lab_top/config/recordings/city4x4-peak.jsonl.gz ;;
-    random) recording= ;;
+    random | relay) recording= ;;
     *) recording=$(readlink -f "$up_input") ;;
     esac
     up_settings "$(readlink -f "$city")" "$recording"

@@ -49,6 +49,27 @@ verb_heal() {
     say "All links work."
 }
 
+verb_crash() {
+    [ $# -eq 1 ] || usage_error "expected: lab crash MACHINE"
+    check_machine "$1"
+    ! local_is_up || die "a local city has no machines: kill a process instead"
+    need_root crash "$@"
+    machine_leader "$1" >/dev/null || die "$1 is not running; start it with: lab up"
+    machine_kill "$1"
+    wait_for 10 machine_has_ended "$1" || die "$1 does not end"
+    say "$1 died as if unplugged. To bring it back: lab boot $1"
+}
+
+verb_boot() {
+    [ $# -eq 1 ] || usage_error "expected: lab boot MACHINE"
+    check_machine "$1"
+    need_root boot "$@"
+    [ -d "$lab_dir/$1" ] || die "there is no $1 to boot; make one with: lab up"
+    ! machine_is_up "$1" || return 0
+    wait_for 10 machine_has_ended "$1" || die "$1 neither runs nor has it ended"
+    machine_boot "$1"
+}
+
 verb_down() {
     [ $# -eq 0 ] || usage_error "down takes no argument"
     local name

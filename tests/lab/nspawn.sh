@@ -146,9 +146,11 @@ machine_put() {
     install -D -m 644 "$1" "$lab_dir/$2/root$3"
 }
 
+# The machine's first process, with which all others die; nspawn's own death would leave them running without a keeper. Only
+# while there is no first process yet, nspawn itself.
 machine_kill() {
     local pid
-    if pid=$(pid_of "$lab_dir/$1/nspawn.pid"); then
+    if pid=$(machine_leader "$1") || pid=$(pid_of "$lab_dir/$1/nspawn.pid"); then
         kill -KILL "$pid"
     fi
 }

@@ -5,12 +5,15 @@
 suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
 
-suites_all=(lint unit property scenario fuzz services v0 sanitize coverage mutants packaging lab)
+suites_all=(lint unit property scenario fuzz services v0 sanitize coverage mutants packaging lab faults-quick)
+# Not run unless asked for: hours.
+suites_more=(faults)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
     build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck
     debhelper systemd sqlite3 man-db
+    e2fsprogs mount
 )
 
 suites_meson=(--warnlevel 3 --werror)
@@ -140,13 +143,28 @@ suite_packaging() {
     suites_run_pytest "$lab_top/tests/packaging"
 }
 
-suite_lab() {
+# Tests on three machines; arguments are pytest's.
+suites_run_lab() {
     local status=0
     [ -n "$packages_are_built" ] || packages_build
     packages_are_built=yes
-    suites_run_pytest "$lab_top/tests/lab" || status=$?
+    suites_run_pytest "$@" || status=$?
     LAB="test" "$lab_top/lab" down
     return "$status"
+}
+
+suite_lab() {
+    suites_run_lab "$lab_top/tests/lab" --ignore="$lab_top/tests/lab/test_fault_list.py"
+}
+
+suite_faults_quick() {
+    suites_run_lab "$lab_top/tests/lab/test_fault_list.py" -m quick
+}
+
+# All faults begin a list of results of their own; some, or the rest, are added to the last one.
+suite_faults() {
+    [ ${#suites_arguments[@]} -gt 0 ] || rm -f "$lab_work/faults.jsonl"
+    suites_run_lab "$lab_top/tests/lab/test_fault_list.py" "${suites_arguments[@]}"
 }
 
 # Runs one suite and adds its line to the table.
@@ -155,31 +173,40 @@ suites_run() {
     suite_passed=0 suite_failed=0
     step "$suite"
     # Inside a condition bash goes on after a failure: suites return by themselves.
-    if "suite_$suite" >"$log" 2>&1 && [ "$suite_failed" -eq 0 ]; then
+    if "suite_${suite//-/_}" >"$log" 2>&1 && [ "$suite_failed" -eq 0 ]; then
         verdict=passed
     else
         verdict=FAILED
         tail -n 60 "$log" >&2
         [ "$suite_failed" -gt 0 ] || suite_failed=1
     fi
-    suites_rows+=("$(printf '%-10s  %-6s  %6d  %6d  %5d s' "$suite" "$verdict" "$suite_passed" "$suite_failed" \
+    suites_rows+=("$(printf '%-12s  %-6s  %6d  %6d  %5d s' "$suite" "$verdict" "$suite_passed" "$suite_failed" \
         $((SECONDS - started)))")
     total_passed=$((total_passed + suite_passed))
     total_failed=$((total_failed + suite_failed))
 }
 
 verb_test() {
-    local suite chosen=("$@") suites_rows=() total_passed=0 total_failed=0 packages_are_built=
+    local suite chosen=() suites_arguments=() suites_rows=() total_passed=0 total_failed=0 packages_are_built=
+    while [ $# -gt 0 ] && [[ $1 != -* ]]; do
+        chosen+=("$1")
+        shift
+    done
+    suites_arguments=("$@")
     [ ${#chosen[@]} -gt 0 ] || chosen=("${suites_all[@]}")
     for suite in "${chosen[@]}"; do
-        [[ " ${suites_all[*]} " = *" $suite "* ]] || usage_error "'$suite' is not a suite: expected ${suites_all[*]}"
+        [[ " ${suites_all[*]} ${suites_more[*]} " = *" $suite "* ]] ||
+            usage_error "'$suite' is not a suite: expected ${suites_all[*]} ${suites_more[*]}"
     done
+    [ ${#suites_arguments[@]} -eq 0 ] || [ "${chosen[*]}" = faults ] ||
+        usage_error "options are for: lab test faults [-k CASES] [--seed S] [--runs N] [--resume]"
+    set -- "${chosen[@]}" "${suites_arguments[@]}"
     need_root test "$@"
     suites_prepare
     for suite in "${chosen[@]}"; do
         suites_run "$suite"
     done
-    printf '\n%-10s  %-6s  %6s  %6s  %7s\n' suite result passed failed took
+    printf '\n%-12s  %-6s  %6s  %6s  %7s\n' suite result passed failed took
     printf '%s\n' "${suites_rows[@]}"
     echo "$total_passed passed, $total_failed failed"
     [ "$total_failed" -eq 0 ]

@@ -34,8 +34,8 @@ up_options() {
     done
     [ -z "$up_city" ] || [ -r "$up_city" ] || usage_error "--city $up_city: there is no such file"
     case $up_input in
-    traffic | random) ;;
-    *) [ -r "$up_input" ] || usage_error "--input $up_input: expected traffic, random or a readable recording" ;;
+    traffic | random | relay) ;;
+    *) [ -r "$up_input" ] || usage_error "--input $up_input: expected traffic, random, relay or a readable recording" ;;
     esac
     [ "$up_speed" != max ] || up_speed=0
     [[ $up_speed =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--speed $up_speed: expected a number (1 is real time) or max"
@@ -56,13 +56,14 @@ up_settings() {
         printf '[city]\nfile = %s\n' "$city"
     fi
     printf '[sensor]\nspeed = %s\n' "$up_speed"
-    if [ "$up_input" = random ]; then
-        printf 'source = random\n'
-    else
+    case $up_input in
+    random | relay) printf 'source = %s\n' "$up_input" ;;
+    *)
         printf 'source = replay\n'
         # As fast as the links take it, again and again, would only fill the disk.
         [ "$up_speed" != 0 ] || printf 'loop = no\n'
-    fi
+        ;;
+    esac
     if [ -n "$recording" ]; then
         printf 'recording = %s\n' "$recording"
     fi
@@ -83,7 +84,7 @@ up_configure() {
         machine_put "$up_city" "$name" "$city"
     fi
     case $up_input in
-    traffic | random) ;;
+    traffic | random | relay) ;;
     *)
         recording=/etc/traffic/recordings/${up_input##*/}
         machine_put "$up_input" "$name" "$recording"
@@ -170,11 +171,16 @@ city_works() {
 }
 
 up_wait_for_city() {
-    step "Waiting for events to arrive and lights to change"
     local events changes rate=0.5
     read -r events changes < <(city_counts)
     # A recording that is played once, as fast as it goes, may be over by now.
     [ "$up_speed" != 0 ] || events=0 rate=0
+    if [ "$up_input" = relay ]; then
+        step "Waiting for lights to change; readings come from whoever hands them in"
+        events=-1 rate=0
+    else
+        step "Waiting for events to arrive and lights to change"
+    fi
     wait_for "$city_timeout_sec" city_works "$events" "$changes" "$rate" || {
         status_print >&2 || true
         die "after $city_timeout_sec s no events arrive or no light changes; look with: lab exec MACHINE journalctl -u 'traffic-*'"

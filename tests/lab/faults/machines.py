@@ -137,7 +137,7 @@ class Machine:
     def crash(self):
         """It dies at once, as if unplugged, but for what the kernel has not written yet: that survives (see tests/unit/store for
         disks that forget)."""
-        os.kill(self.keeper(), signal.SIGKILL)
+        os.kill(self.leader(), signal.SIGKILL)
 
     def is_up(self):
         try:
