@@ -139,6 +139,11 @@ const IntakeCursor *intake_take_owed(Intake *intake) {
     return NULL;
 }
 
+void intake_owe_all(Intake *intake) {
+    for (size_t i = 0; i < INTAKE_STREAMS; i++)
+        intake->cursors[i].is_to_tell = intake->cursors[i].stream != 0;
+}
+
 const IntakeCursor *intake_newest(const Intake *intake) {
     const IntakeCursor *newest = NULL;
     for (size_t i = 0; i < INTAKE_STREAMS; i++) {

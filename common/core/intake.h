@@ -69,6 +69,10 @@ const IntakeCursor *intake_next_dirty(const Intake *intake, const IntakeCursor *
 /* A cursor whose writer is owed an acknowledgement; taken off the list by the call. NULL: none. */
 const IntakeCursor *intake_take_owed(Intake *intake);
 
+/* Every stream's writer is owed one: whoever is at the other end of a new connection hears where it stands,
+ * also when it is a copy from before its stream was renewed. */
+void intake_owe_all(Intake *intake);
+
 /* The stream heard last, for an acknowledgement that only says "I am here"; before any was heard in this
  * life the restored one of the highest epoch; NULL when there is none. */
 const IntakeCursor *intake_newest(const Intake *intake);

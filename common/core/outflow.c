@@ -12,6 +12,7 @@ void outflow_init(Outflow *flow, const OutflowLimits *limits, uint64_t acknowled
         .last = last,
         .furthest = acknowledged,
         .inherited = last,
+        .is_reader_heard = last == 0,
         .is_reader_there = true,
         .waiting_since = mono_never(),
         .patience_usec = limits->resend_usec,
@@ -36,6 +37,7 @@ void outflow_reader_is_there(Outflow *flow, bool is_there) {
 
 void outflow_stream_is_new(Outflow *flow) {
     flow->furthest = flow->inherited = flow->acknowledged;
+    flow->is_reader_heard = true; /* it knows nothing of this number */
     flow->patience_usec = flow->limits.resend_usec;
     begin_again(flow);
 }
@@ -45,6 +47,9 @@ void outflow_stream_is_new(Outflow *flow) {
 bool outflow_next(const Outflow *flow, uint64_t *ret_position) {
     if (!flow->is_reader_there || flow->sent >= flow->last ||
         flow->sent - flow->acknowledged >= flow->limits.window)
+        return false;
+    bool is_probed = flow->sent > flow->inherited;
+    if (is_probed && !flow->is_reader_heard && !flow->limits.is_best_effort)
         return false;
     *ret_position = flow->sent + 1;
     return true;
@@ -82,6 +87,7 @@ OutflowVerdict outflow_acknowledge(Outflow *flow, uint64_t position, bool asks, 
     uint64_t handed_over = flow->furthest > flow->inherited ? flow->furthest : flow->inherited;
     if (position > handed_over)
         return OUTFLOW_FOREIGN;
+    flow->is_reader_heard = true;
     if (asks)
         return sends_again(flow, position, oldest);
     if (position <= flow->acknowledged)

@@ -25,6 +25,7 @@ typedef struct Outflow {
     uint64_t furthest;     /* the newest position handed over in this life */
     uint64_t inherited;    /* the newest position that an earlier life may have handed over */
     bool is_reader_there;  /* it may be sent to: subscribed, connected, not known to be dead */
+    bool is_reader_heard;  /* it has acknowledged something, or there is no past that it could know of */
     Mono waiting_since;    /* the last progress, or the last attempt; never when nothing is under way */
     uint64_t patience_usec;
     uint64_t n_resent; /* positions that were sent more than once */
@@ -65,8 +66,10 @@ typedef enum OutflowVerdict {
  * too, or what the reader lacks may be deleted.
  *
  * FOREIGN: this spool is older than what the reader knows of it, a restored copy. Its positions must not be
- * used again; it needs a new stream, and outflow_stream_is_new(). This is found only while it can be told: the
- * reader must speak before as many new frames have been handed over as the copy lacks. */
+ * used again; it needs a new stream, and outflow_stream_is_new(). So that this can be told, a writer with a
+ * past hands over what it inherited and one frame more, and the others when it has heard its reader. That
+ * cannot tell every copy: put one back while the reader runs and has read to the end, and not one that lacks
+ * a single frame. */
 OutflowVerdict outflow_acknowledge(Outflow *flow, uint64_t position, bool asks, uint64_t oldest, Mono now);
 
 /* When outflow_tick() has something to do; mono_never() while nothing is under way. */

@@ -280,6 +280,16 @@ static void a_gap_owes_no_more_than_its_ask(void **state) {
     assert_nothing_owed();
 }
 
+static void a_new_connection_is_owed_where_every_stream_stands(void **state) {
+    (void)state;
+    intake_restore(&intake, STREAM, 1, 10);
+    judge_hop(OTHER, 2, 4, 4);
+    intake_owe_all(&intake);
+    assert_owed(STREAM, 10);
+    assert_owed(OTHER, 3);
+    assert_nothing_owed();
+}
+
 static void only_what_changed_is_written(void **state) {
     (void)state;
     assert_null(intake_next_dirty(&intake, NULL));
@@ -389,6 +399,7 @@ int main(void) {
         cmocka_unit_test_setup(a_commit_without_news_owes_nothing, fresh_intake),
         cmocka_unit_test_setup(a_repeat_is_acknowledged_again_with_what_is_committed, fresh_intake),
         cmocka_unit_test_setup(a_gap_owes_no_more_than_its_ask, fresh_intake),
+        cmocka_unit_test_setup(a_new_connection_is_owed_where_every_stream_stands, fresh_intake),
         cmocka_unit_test_setup(only_what_changed_is_written, fresh_intake),
         cmocka_unit_test_setup(what_was_rolled_back_is_wanted_again, fresh_intake),
         cmocka_unit_test_setup(a_rollback_asks_although_an_ask_is_under_way, fresh_intake),

@@ -235,6 +235,31 @@ static void what_an_earlier_life_may_have_handed_over_may_be_acknowledged(void *
     assert_next(&flow, 11);
 }
 
+static void a_writer_with_a_past_hands_over_one_new_frame_before_it_hears_its_reader(void **state) {
+    (void)state;
+    Outflow flow = flow_with(10, 11);
+    outflow_add(&flow, 20);
+    assert_int_equal(send_all(&flow, start), 12); /* one that it inherited and one more */
+    outflow_reader_is_there(&flow, true);
+    assert_int_equal(send_all(&flow, start), 12);
+    assert_int_equal(acknowledge(&flow, 13), OUTFLOW_FOREIGN); /* that is no answer */
+    assert_nothing_to_send(&flow);
+    assert_int_equal(acknowledge(&flow, 10), OUTFLOW_SAME); /* but this is one, although it is no news */
+    assert_int_equal(send_all(&flow, start), 14);
+}
+
+static void a_writer_without_a_past_waits_for_no_answer(void **state) {
+    (void)state;
+    Outflow flow = flow_with(0, 0);
+    outflow_add(&flow, 10);
+    assert_int_equal(send_all(&flow, start), WINDOW);
+    flow = flow_with(3, 3);
+    assert_int_equal(acknowledge(&flow, 4), OUTFLOW_FOREIGN);
+    outflow_stream_is_new(&flow);
+    outflow_add(&flow, 10);
+    assert_int_equal(send_all(&flow, start), 3 + WINDOW);
+}
+
 static void what_was_sent_stays_known_after_sending_began_again(void **state) {
     (void)state;
     Outflow flow = flow_with(0, 0);
@@ -362,7 +387,8 @@ static void best_effort_counts_as_acknowledged_what_is_sent(void **state) {
     OutflowLimits best_effort = limits;
     best_effort.is_best_effort = true;
     Outflow flow;
-    outflow_init(&flow, &best_effort, 0, 100);
+    outflow_init(&flow, &best_effort, 0, 3);
+    outflow_add(&flow, 100);
     assert_int_equal(send_all(&flow, start), 100); /* no window: nothing is ever under way */
     assert_int_equal(outflow_backlog(&flow), 0);
     assert_true(mono_is_never(outflow_deadline(&flow)));
@@ -423,6 +449,8 @@ int main(void) {
         cmocka_unit_test(what_is_gone_is_not_waited_for),
         cmocka_unit_test(everything_handed_over_may_be_acknowledged_and_nothing_beyond),
         cmocka_unit_test(what_an_earlier_life_may_have_handed_over_may_be_acknowledged),
+        cmocka_unit_test(a_writer_with_a_past_hands_over_one_new_frame_before_it_hears_its_reader),
+        cmocka_unit_test(a_writer_without_a_past_waits_for_no_answer),
         cmocka_unit_test(what_was_sent_stays_known_after_sending_began_again),
         cmocka_unit_test(a_new_stream_begins_again_with_what_is_not_acknowledged),
         cmocka_unit_test(patience_ends_at_its_deadline_and_not_before),
