@@ -48,7 +48,7 @@ class Reader:
         self.cursors = {}  # stream -> position
         self.frames = []  # taken, without their hops
         self.hops = []  # of every frame that came
-        self.n_repeats = self.n_dropped = self.writer_epoch = 0
+        self.n_repeats = self.n_dropped = self.n_given_up = self.writer_epoch = 0
         self.asked = set()
         self.connect()
 
@@ -81,7 +81,8 @@ class Reader:
         cursor = self.cursors.setdefault(stream, oldest - 1)
         if position <= cursor:
             self.n_repeats += 1
-        elif position == cursor + 1:
+        elif position == cursor + 1 or (stream in self.asked and position == oldest):  # what is before it is nowhere any more
+            self.n_given_up += position - cursor - 1
             self.cursors[stream] = position
             self.frames.append(bare)
             self.asked.discard(stream)

@@ -4,7 +4,6 @@ import json
 import random
 
 import pytest
-import zmq
 
 from city import City, wait_until
 from custody import Reader, identity
@@ -12,13 +11,6 @@ from relay import Client, packet
 
 N_READINGS = 4000
 N_KILLS = 8
-
-
-@pytest.fixture
-def context():
-    context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
 
 
 class Program:
