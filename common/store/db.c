@@ -217,8 +217,9 @@ static int rewrite_log(sqlite3_file *log) {
 /* Makes durable what the log holds. A process that was killed between writing a commit and syncing it, or whose sync
  * failed, leaves a commit that the next one reads but that no disk holds: it would be answered for and lost with the
  * power, and with it what is written behind it. After a failed sync the kernel believes that the pages are clean;
- * another sync would write nothing, and a checkpoint would bring the file ahead of the log. Hence the rewriting. A
- * file that cannot be written now may still be asked; its first commit says what is wrong. */
+ * another sync would write nothing, and a checkpoint would bring the file ahead of the log. Hence the rewriting, and
+ * until it is done no checkpoint, not even that of closing. A file that cannot be written now may still be asked; its
+ * first commit says what is wrong. */
 static int settle_log(sqlite3 *db, const char *path, Problem *problem) {
     sqlite3_file *log = NULL;
     int r = db_run(db, "BEGIN IMMEDIATE", problem);

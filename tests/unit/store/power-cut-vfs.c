@@ -381,9 +381,11 @@ static void on_shm_barrier(sqlite3_file *file) {
     (void)file;
 }
 
+/* The last one to leave takes the index of the log with it: whoever comes next reads the log itself. */
 static int on_shm_unmap(sqlite3_file *file, int deletes) {
     Handle *handle = (Handle *)file;
-    if (is_alive(handle) && deletes)
+    (void)deletes;
+    if (is_alive(handle))
         forget_shm(handle->inode);
     return SQLITE_OK;
 }
@@ -408,7 +410,7 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = on_shm_unmap,
 };
 
-/* A new log or journal takes the directory with it at its first sync, as SQLite does it on Linux; a new database does
+/* The first sync of a log or journal takes the directory with it, as SQLite does it on Linux; that of a database does
  * not. */
 static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags) {
     Handle *handle = (Handle *)file;
@@ -417,10 +419,9 @@ static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int f
     *handle = (Handle){.life = disk.life, .name = name};
     if (!name || (!name->now && !(flags & SQLITE_OPEN_CREATE)))
         return SQLITE_CANTOPEN;
-    if (!name->now) {
+    if (!name->now)
         name->now = inode_new();
-        handle->syncs_names = flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL);
-    }
+    handle->syncs_names = flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL);
     handle->inode = name->now;
     handle->base.pMethods = &methods;
     if (ret_flags)
