@@ -17,7 +17,8 @@ bool agreement_is_equal(const Agreement *agreement) {
            a->mark.event_set == b->mark.event_set;
 }
 
-/* What the store has committed by now came from the outbox up to `last`, however long ago its mark was heard. */
+/* What the store has committed by now came from the outbox up to `last`, however long ago its mark was
+ * heard. */
 static void begin_candidate(AgreementSide *side, uint64_t last) {
     side->candidate = side->mark.committed_until;
     side->candidate_position = last;

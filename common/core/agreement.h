@@ -1,12 +1,12 @@
-/* Do both stores hold the same, and how far? Retention may delete from one store only what the other has
- * too, so each is told up to which of its own commits that is certain.
+/* Do both stores hold the same, and how far? Retention may delete from one store only what the other has too,
+ * so each is told up to which of its own commits that is certain.
  *
- * It rests on custody. Both stores are fed from one outbox, so whatever a store has committed came from there at or
- * before the newest position that the outbox had when the store said so; once the other store has acknowledged that
- * position, it has committed all of it, too. This holds for what came from the outbox alone, so stores that began
- * different must first be seen to be equal: by marks that are equal while neither has anything waiting. A store that
- * comes back with fewer records than it had, or wants to be filled, ends what was proven, and then the other one's
- * are the only copy.
+ * It rests on custody. Both stores are fed from one outbox, so whatever a store has committed came from there
+ * at or before the newest position that the outbox had when the store said so; once the other store has
+ * acknowledged that position, it has committed all of it, too. This holds for what came from the outbox
+ * alone, so stores that began different must first be seen to be equal: by marks that are equal while neither
+ * has anything waiting. A store that comes back with fewer records than it had, or wants to be filled, ends
+ * what was proven, and then the other one's are the only copy.
  *
  * Knows neither stores nor records: marks and positions are numbers. */
 #pragma once

@@ -78,8 +78,8 @@ typedef struct FailoverChanges {
  * deadlines restart. */
 FailoverChanges failover_tick(Failover *failover, Mono now);
 
-/* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that is being
- * filled only when there is no other. False when nobody is left. */
+/* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that
+ * is being filled only when there is no other. False when nobody is left. */
 bool failover_answering(const Failover *failover, StoreRole *ret_role);
 
 static inline bool failover_is_living(const Failover *failover, StoreRole role) {

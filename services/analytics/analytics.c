@@ -19,8 +19,8 @@ typedef struct Analytics {
     Timer *status_timer;
 } Analytics;
 
-/* The outbox is full or cannot commit: whatever makes records waits, except an operator's order, which is rare and
- * urgent. */
+/* The outbox is full or cannot commit: whatever makes records waits, except an operator's order, which is
+ * rare and urgent. */
 static void on_flow(bool is_blocked, void *userdata) {
     Analytics *analytics = userdata;
     if (analytics->parts.ingest)

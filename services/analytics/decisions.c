@@ -241,8 +241,8 @@ static void put_semaphore_record(Decisions *decisions, const SignalReport *repor
     (void)delivery_put(decisions->delivery, &message);
 }
 
-/* The lights are held by a wave that this service does not know of: it was started again in the middle of one. The wave
- * was recorded when it was ordered. */
+/* The lights are held by a wave that this service does not know of: it was started again in the middle of
+ * one. The wave was recorded when it was ordered. */
 static void learn_wave(Decisions *decisions, size_t i, const SignalReport *report) {
     Intersection *intersection = &decisions->intersections[i];
     if (report->kind != REPORT_STATE || !message_has(report, SignalReport, wave_usec) ||

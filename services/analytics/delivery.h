@@ -1,10 +1,10 @@
-/* The one way for a record into the stores. Whoever makes a record puts it here and is done: identity, bytes, the
- * outbox on the disk, both stores, a full link, a dead store are this module's matter.
+/* The one way for a record into the stores. Whoever makes a record puts it here and is done: identity, bytes,
+ * the outbox on the disk, both stores, a full link, a dead store are this module's matter.
  *
- * A record is one row of the outbox and goes to both stores; it leaves when both have committed it. Each store has a
- * cursor, so a store that was away for an hour is served as one that was never away, from where it stopped. The
- * cursors of the link that events come by stand in the same file: an event is acknowledged to the broker by the
- * transaction that holds the records made of it.
+ * A record is one row of the outbox and goes to both stores; it leaves when both have committed it. Each
+ * store has a cursor, so a store that was away for an hour is served as one that was never away, from where
+ * it stopped. The cursors of the link that events come by stand in the same file: an event is acknowledged to
+ * the broker by the transaction that holds the records made of it.
  *
  * When the outbox is full, or the disk refuses, whatever makes records is told to stop (on_flow), nothing is
  * acknowledged, and the broker keeps the events. */
@@ -27,7 +27,8 @@ typedef struct DeliveryHandlers {
     void (*on_flow)(bool is_blocked, void *userdata);
     /* What was taken from the intake's link is on disk: acknowledge it. */
     void (*on_committed)(void *userdata);
-    /* Nobody knows any more what a store has of the outbox, because that is older than what the store knows of it. */
+    /* Nobody knows any more what a store has of the outbox, because that is older than what the store knows
+     * of it. */
     void (*on_doubt)(void *userdata);
 } DeliveryHandlers;
 
@@ -36,29 +37,29 @@ int delivery_new(Service *service, const DeliveryHandlers *handlers, void *userd
 Delivery *delivery_free(Delivery *delivery); /* commits what is pending */
 DEFINE_FREEP(Delivery, delivery_free)
 
-/* The cursors of the broker's link, restored. What was judged with them is committed together with the records put
- * before the next return to the loop. */
+/* The cursors of the broker's link, restored. What was judged with them is committed together with the
+ * records put before the next return to the loop. */
 Intake *delivery_intake(Delivery *delivery);
 
-/* Something was taken from the intake's link: the next commit writes its cursor, whether a record was made of it or
- * not. */
+/* Something was taken from the intake's link: the next commit writes its cursor, whether a record was made of
+ * it or not. */
 void delivery_touch(Delivery *delivery);
 
-/* Hands `record` (a message of MESSAGE_FAMILY_RECORD) to both stores. One without a whole identity gets one: this
- * service, its epoch, the next number. Never waits. 0, or an error that is counted and logged here: -EINVAL for a
- * record that no store would accept, -ENOSPC when the outbox has no room at all, -ENOMEM. */
+/* Hands `record` (a message of MESSAGE_FAMILY_RECORD) to both stores. One without a whole identity gets one:
+ * this service, its epoch, the next number. Never waits. 0, or an error that is counted and logged here:
+ * -EINVAL for a record that no store would accept, -ENOSPC when the outbox has no room at all, -ENOMEM. */
 int delivery_put(Delivery *delivery, Message *record);
 
-/* What comes from outside must wait: the outbox is full or cannot commit. What was begun may still be put, for a part
- * of the outbox is kept for that. */
+/* What comes from outside must wait: the outbox is full or cannot commit. What was begun may still be put,
+ * for a part of the outbox is kept for that. */
 bool delivery_is_blocked(const Delivery *delivery);
 const char *delivery_trouble(const Delivery *delivery); /* why, in words; "" when it is not blocked */
 
 /* Stores begin living. To a dead one nothing is sent. */
 void delivery_set_living(Delivery *delivery, StoreRole role, bool is_living);
 
-/* A store of the first implementation, which tells nothing itself: its link took something lately, or had nothing to
- * take. */
+/* A store of the first implementation, which tells nothing itself: its link took something lately, or had
+ * nothing to take. */
 bool delivery_is_moving(const Delivery *delivery, StoreRole role, uint64_t patience_usec);
 
 /* Positions of the outbox: the newest, and up to which a store has committed all. */

@@ -1,9 +1,9 @@
-/* How long it takes from a reading's capture until both stores have it on disk: measured on a sample of the event
- * records, as quantiles over the last half minute to minute.
+/* How long it takes from a reading's capture until both stores have it on disk: measured on a sample of the
+ * event records, as quantiles over the last half minute to minute.
  *
- * The two times are of two machines' wall clocks, so the measure is as good as those agree; a reading from the future
- * counts as 0. Knows neither records nor links: positions and times only. Costs a few comparisons per
- * acknowledgement. */
+ * The two times are of two machines' wall clocks, so the measure is as good as those agree; a reading from
+ * the future counts as 0. Knows neither records nor links: positions and times only. Costs a few comparisons
+ * per acknowledgement. */
 #pragma once
 
 #include "base/time.h"
@@ -50,6 +50,6 @@ void durable_latency_turn(DurableLatency *latency);
 /* How many samples the window holds. */
 uint64_t durable_latency_count(const DurableLatency *latency);
 
-/* The time within which the share `quantile` (0..1) of the window's samples was on both disks, rounded up. 0 without
- * any. Cost: one pass over the buckets. */
+/* The time within which the share `quantile` (0..1) of the window's samples was on both disks, rounded up. 0
+ * without any. Cost: one pass over the buckets. */
 uint64_t durable_latency_quantile(const DurableLatency *latency, double quantile);

@@ -1,11 +1,11 @@
-/* One event at a time: was this frame taken before, decode, judge the event's number, check that it is about this city,
- * store it, decide. The number is judged before the place is, so that a refused event is not told as a lost one as
- * well.
+/* One event at a time: was this frame taken before, decode, judge the event's number, check that it is about
+ * this city, store it, decide. The number is judged before the place is, so that a refused event is not told
+ * as a lost one as well.
  *
- * There are two numbers. The frame's position is the broker's and tells whether the frame was taken before, in this
- * life of the service or an earlier one; the event's own was given by who made it, and is the same however often
- * and on whatever way the event comes. What is refused or repeated by what it says is taken all the same: else the
- * broker would send it for ever. */
+ * There are two numbers. The frame's position is the broker's and tells whether the frame was taken before,
+ * in this life of the service or an earlier one; the event's own was given by who made it, and is the same
+ * however often and on whatever way the event comes. What is refused or repeated by what it says is taken all
+ * the same: else the broker would send it for ever. */
 #include "ingest.h"
 
 #include "core/dedup.h"

@@ -1,6 +1,6 @@
 /* Events in: what the broker forwards is checked, numbered, told apart from what came before, handed to the
- * stores as it came, and its readings to the decisions. The broker keeps what it sends until it is acknowledged here:
- * when the outbox has it, or when it is known that nothing will come of it.
+ * stores as it came, and its readings to the decisions. The broker keeps what it sends until it is
+ * acknowledged here: when the outbox has it, or when it is known that nothing will come of it.
  *
  * Knows what an event is; knows neither rules nor stores. */
 #pragma once

@@ -1,4 +1,5 @@
-/* One question under way at a time, because a peer that stands still would find all of them when it goes on. */
+/* One question under way at a time, because a peer that stands still would find all of them when it goes
+ * on. */
 #include "pings.h"
 
 #include "shell/link.h"

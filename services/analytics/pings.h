@@ -1,5 +1,5 @@
-/* A primary store of the first implementation has no heartbeat, but answers PING with PONG on its health port. This
- * asks; what follows from the answers is the caller's matter. */
+/* A primary store of the first implementation has no heartbeat, but answers PING with PONG on its health
+ * port. This asks; what follows from the answers is the caller's matter. */
 #pragma once
 
 #include "base/macro.h"
@@ -17,6 +17,6 @@ int pings_new(Service *service, PongFn on_answer, void *userdata, Pings **ret, P
 Pings *pings_free(Pings *pings);
 DEFINE_FREEP(Pings, pings_free)
 
-/* Asks, unless an answer is still due: to be called every beat. One that did not come in `patience_usec` is not waited
- * for any longer. */
+/* Asks, unless an answer is still due: to be called every beat. One that did not come in `patience_usec` is
+ * not waited for any longer. */
 void pings_send(Pings *pings, uint64_t patience_usec);

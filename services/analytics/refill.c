@@ -1,6 +1,6 @@
-/* One filling at a time, the primary's first. What was found out about the stores is looked at again at every tick, so
- * there is nothing to be told when one dies: the page under way is forgotten and, when both live again in the same
- * lives as before, asked for anew. */
+/* One filling at a time, the primary's first. What was found out about the stores is looked at again at every
+ * tick, so there is nothing to be told when one dies: the page under way is forgotten and, when both live
+ * again in the same lives as before, asked for anew. */
 #include "refill.h"
 
 #include "shell/journal.h"

@@ -1,9 +1,10 @@
 /* Heartbeats with both stores, and what follows from them: who lives, who answers queries, [FAILOVER] and
- * [RECOVERY], how far each may delete. The judgement is core/failover.h's and core/agreement.h's; here are their clock,
- * their sockets and their words.
+ * [RECOVERY], how far each may delete. The judgement is core/failover.h's and core/agreement.h's; here are
+ * their clock, their sockets and their words.
  *
- * A store of the first implementation has no heartbeat: the primary is asked PING, and the replica lives as long as
- * its link takes records. Such a store is delivered to, and nobody asks it anything, for it knows no queries. */
+ * A store of the first implementation has no heartbeat: the primary is asked PING, and the replica lives as
+ * long as its link takes records. Such a store is delivered to, and nobody asks it anything, for it knows no
+ * queries. */
 #pragma once
 
 #include "base/problem.h"
@@ -25,8 +26,8 @@ int watch_stores_new(Service *service, const Delivery *delivery, StoreLivingFn o
 WatchStores *watch_stores_free(WatchStores *watch);
 DEFINE_FREEP(WatchStores, watch_stores_free)
 
-/* Who answers queries: the primary before the replica, but one that is still being filled only when there is no
- * other. False when there is nobody. */
+/* Who answers queries: the primary before the replica, but one that is still being filled only when there is
+ * no other. False when there is nobody. */
 bool watch_stores_answering(const WatchStores *watch, StoreRole *ret_role);
 
 bool watch_stores_is_living(const WatchStores *watch, StoreRole role);

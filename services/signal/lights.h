@@ -54,7 +54,8 @@ SignalAnswer lights_request(CityLights *lights, size_t intersection, const Signa
 
 LightsView lights_view(const CityLights *lights, size_t intersection);
 
-/* How long a green wave still holds it at `now`; 0 without one. One that waits for its green has all of its time. */
+/* How long a green wave still holds it at `now`; 0 without one. One that waits for its green has all of its
+ * time. */
 uint64_t lights_wave_usec(const CityLights *lights, size_t intersection, Mono now);
 
 /* How many intersections are in `mode` now. */

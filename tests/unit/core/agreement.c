@@ -1,5 +1,5 @@
-/* When a store may delete: proven once, acknowledged by the other store, and never after something may have been
- * lost. */
+/* When a store may delete: proven once, acknowledged by the other store, and never after something may have
+ * been lost. */
 #include "core/agreement.h"
 
 #include <setjmp.h>
