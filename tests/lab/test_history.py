@@ -15,7 +15,7 @@ from history.readings import KINDS, Readings, producer_of, sensors_of
 
 SCHEMA = next((TOP / "common/store/schema").glob("001-*.sql")).read_text()
 SPOOL_SCHEMA = next((TOP / "common/store/schema/spool").glob("001-*.sql")).read_text()
-HEADER = {"seed": 7, "epoch": 1234567, "rate": 300, "start": 1763662800, "sensors": sensors_of(TOP / "config/city.json")}
+HEADER = {"seed": 7, "epoch": 1234567, "rate": 300, "start_us": 1763662800_000000, "sensors": sensors_of(TOP / "config/city.json")}
 N = 50  # readings of each kind
 COPIED_USEC = 2_000_000_000_000_000
 
@@ -157,6 +157,7 @@ def test_duplicate_is_seen_though_the_index_denies_it(case):
     "timestamp = '2026-01-01T00:00:00Z'",
     "sensor_id = 'CAM-XX'",
     "tipo_sensor = 'gps'",
+    "event_data = cast(x'7b80ff7d' AS TEXT)",
 ])
 def test_stored_otherwise_than_handed_in_is_corrupt(case, change):
     case.primary.run(f"UPDATE sensor_events SET {change} WHERE producer_id = ? AND seq = 9", producer_of(7, "camera"))

@@ -70,6 +70,23 @@ def test_up_with_a_city_that_is_wrong_says_where(city, tmp_path):
     city.run("up", "--no-build", "--input", "random", timeout=120)
 
 
+def test_crashed_machine_is_down_until_it_is_booted(city):
+    before = city.execute("pc3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat").stdout
+    city.run("crash", "pc3")
+    assert [machine["up"] for machine in json.loads(city.run("status", "--json").stdout)["machines"]] == [True, True, False]
+    assert city.run("crash", "pc3", check=False).returncode == 1
+    city.run("boot", "pc3")
+    assert city.execute("pc3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat").stdout != before
+    assert city.run("boot", "pc3").returncode == 0, "a machine that runs is left alone"
+    wait_until(lambda: city.trafficctl("pc3", "status")[0] == 0, "the primary store answers", 30)
+
+
+def test_city_that_waits_for_a_relay_is_up_without_readings(city):
+    city.run("up", "--no-build", "--input", "relay", timeout=120)
+    assert "sensor.source = relay" in city.execute("pc1", "trafficctl", "config", "cat").stdout
+    city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
 def test_status_as_json_names_every_service(city):
     status = json.loads(city.run("status", "--json").stdout)
     seen = {machine["name"]: [service["unit"].removesuffix(".service") for service in machine["services"]]
@@ -85,7 +102,7 @@ def test_exec_gives_back_the_status_of_its_command(city):
 
 @pytest.mark.parametrize("arguments,expected", [
     (["dance"], "is not a verb"),
-    (["up", "--input", "/nowhere"], "expected traffic, random or a readable recording"),
+    (["up", "--input", "/nowhere"], "expected traffic, random, relay or a readable recording"),
     (["up", "--mode", "fast"], "expected standard or threaded"),
     (["up", "--speed", "-1"], "expected a number"),
     (["up", "--city"], "wants a value"),
@@ -94,6 +111,9 @@ def test_exec_gives_back_the_status_of_its_command(city):
     (["cut", "pc1", "pc1"], "two different machines"),
     (["cut", "pc1", "pc2", "--sideways"], "expected: lab cut"),
     (["test", "everything"], "is not a suite"),
+    (["test", "unit", "-k", "some"], "options are for: lab test faults"),
+    (["crash"], "expected: lab crash MACHINE"),
+    (["boot", "pc9"], "expected one of pc1 pc2 pc3"),
 ])
 def test_misuse_says_what_was_expected(city, arguments, expected):
     done = city.run(*arguments, check=False)

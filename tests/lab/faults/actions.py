@@ -44,13 +44,10 @@ def killed(city, draw, *units):
 @contextmanager
 def dies_at(city, draw, unit, point):
     """It kills itself whenever it has passed this point some times, again and again."""
-    city.drop_in(unit, f"[Service]\nEnvironment=TRAFFIC_FAULT={point}:{draw.randrange(20, 400)}\n")
-    city.machine_of(unit).systemctl("restart", unit)
-    try:
-        yield
-    finally:
-        city.no_drop_in(unit)
+    with city.drop_in(unit, f"[Service]\nEnvironment=TRAFFIC_FAULT={point}:{draw.randrange(20, 400)}\n"):
         city.machine_of(unit).systemctl("restart", unit)
+        yield
+    city.machine_of(unit).systemctl("restart", unit)
 
 
 @contextmanager
@@ -102,25 +99,19 @@ def slow(city, draw, unit, stop_sec=0.2, go_sec=0.04):
 @contextmanager
 def crash_loop(city, draw, unit):
     """It cannot even start, for longer than systemd's default patience; then it is repaired, and nobody starts it."""
-    city.drop_in(unit, "[Service]\nExecStartPre=/bin/false\n")
-    city.machine_of(unit).signal(unit, signal.SIGKILL)
-    try:
+    with city.drop_in(unit, "[Service]\nExecStartPre=/bin/false\n"):
+        city.machine_of(unit).signal(unit, signal.SIGKILL)
         yield
-    finally:
-        city.no_drop_in(unit)
 
 
 @contextmanager
 def clock_of(city, draw, unit, shift):
     """CLOCK_REALTIME of one service is wrong; nobody touches the machine's."""
-    city.drop_in(unit, f"[Service]\nEnvironment=LD_PRELOAD={FAKETIME} FAKETIME={shift} FAKETIME_DONT_FAKE_MONOTONIC=1"
-                       " FAKETIME_DISABLE_SHM=1 FAKETIME_NO_CACHE=1\n")
-    city.machine_of(unit).systemctl("restart", unit)
-    try:
-        yield
-    finally:
-        city.no_drop_in(unit)
+    environment = f"LD_PRELOAD={FAKETIME} FAKETIME={shift} FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_DISABLE_SHM=1 FAKETIME_NO_CACHE=1"
+    with city.drop_in(unit, f"[Service]\nEnvironment={environment}\n"):
         city.machine_of(unit).systemctl("restart", unit)
+        yield
+    city.machine_of(unit).systemctl("restart", unit)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ A case and a seed are a run: the same seed draws the same places, moments and by
 from dataclasses import dataclass
 
 from faults import actions, disks, expectations
-from faults.machines import UNITS
+from faults.machines import MACHINE_OF, UNITS
 
 QUICK, WHOLE = "quick", "whole"
 SPOOLERS = ("traffic-broker", "traffic-analytics", "traffic-store@primary", "traffic-store@replica")
@@ -30,12 +30,16 @@ class Case:
     hold_sec: float = 1  # between the fault's beginning and its end
     rate: int = 1000
     tier: str = WHOLE
-    in_chaos: bool = False
+    chaos: tuple = None  # drawn by `lab chaos`, and these machines must be there for it
 
 
 def short(unit):
     """traffic-store@primary is "primary" in names of cases."""
     return unit.removeprefix("traffic-").rpartition("@")[2]
+
+
+def at(*units):
+    return tuple(sorted({MACHINE_OF[unit] for unit in units}))
 
 
 def bound(fault, *arguments):
@@ -45,31 +49,31 @@ def bound(fault, *arguments):
 def kills():
     for unit in UNITS:
         yield Case(f"kill-{short(unit)}", f"kill -9 {unit}", bound(actions.killed, unit), "back by itself", (expectations.all_run,),
-                   rate=2000, tier=QUICK, in_chaos=True)
+                   rate=2000, tier=QUICK, chaos=at(unit))
     for unit in SENSORS[:1] + SPOOLERS:
         for point in POINTS:
             yield Case(f"die-{short(unit)}-{point}", f"{unit} kills itself {point.replace('-', ' ')}, again and again for 4 s",
                        bound(actions.dies_at, unit, point), "it did die there", (expectations.died_of_fault_point(unit),), hold_sec=4,
                        tier=QUICK if point == "after-commit" and unit in ("traffic-broker", "traffic-analytics", STORES[0]) else WHOLE,
-                       in_chaos=True)
+                       chaos=at(unit))
     for i, one in enumerate(UNITS):
         for other in UNITS[i + 1:]:
             yield Case(f"kill-{short(one)}-and-{short(other)}", f"kill -9 {one} and {other} at once", bound(actions.killed, one, other),
-                       "both back by themselves", (expectations.all_run,), rate=500, in_chaos=True,
+                       "both back by themselves", (expectations.all_run,), rate=500, chaos=at(one, other),
                        tier=QUICK if (one, other) == ("traffic-broker", "traffic-analytics") else WHOLE)
     yield Case("kill-everything", "kill -9 every service at once", bound(actions.killed, *UNITS), "all back by themselves",
-               (expectations.all_run,), tier=QUICK, in_chaos=True)
+               (expectations.all_run,), tier=QUICK, chaos=at(*UNITS))
 
 
 def hangs():
     for unit in UNITS:
         yield Case(f"stop-{short(unit)}", f"SIGSTOP {unit}", bound(actions.stopped, unit), "the watchdog replaces it within 5.5 s and says so",
-                   (expectations.watchdog_said(unit),), tier=QUICK if unit == "traffic-analytics" else WHOLE, in_chaos=True)
+                   (expectations.watchdog_said(unit),), tier=QUICK if unit == "traffic-analytics" else WHOLE, chaos=at(unit))
     for unit in SPOOLERS:
         yield Case(f"slow-{short(unit)}", f"{unit} runs a sixth of the time for 10 s", bound(actions.slow, unit), "nobody is called dead",
                    (expectations.nobody_died,), hold_sec=10, rate=500)
     yield Case("freeze-primary-3s", "SIGSTOP the primary store for 3 s", bound(actions.frozen, STORES[0]),
-               "failover within 0.9 s", (expectations.failed_over("primary"),), hold_sec=3, in_chaos=True)
+               "failover within 0.9 s", (expectations.failed_over("primary"),), hold_sec=3, chaos=("pc3",))
 
 
 def machines():
@@ -77,7 +81,7 @@ def machines():
         expects = (expectations.failed_over("primary"), expectations.queries_answered) if name == "pc3" else ()
         yield Case(f"crash-{name}", f"{name} dies as a whole and boots again", bound(actions.crashed, name),
                    "failover within 0.9 s, queries answered by the replica within 1 s" if expects else "", expects, hold_sec=3,
-                   tier=QUICK if name == "pc3" else WHOLE, in_chaos=True)
+                   tier=QUICK if name == "pc3" else WHOLE, chaos=(name,))
     yield Case("crash-pc1-and-pc3", "both machines die and boot again", bound(actions.crashed, "pc1", "pc3"), hold_sec=2)
     yield Case("crash-all", "all three machines die and boot again", bound(actions.crashed, "pc1", "pc2", "pc3"), hold_sec=1)
 
@@ -93,12 +97,12 @@ def cuts():
                 is_noticed = fails_over and name != f"cut-{a}-to-{b}"
                 yield Case(f"{name}-{seconds}s", f"{does} for {seconds} s", bound(actions.cut, *ways),
                            "failover within 0.9 s" if is_noticed else "", (expectations.failed_over("primary"),) if is_noticed else (),
-                           hold_sec=seconds, rate=2000 if seconds < 60 else 500, in_chaos=seconds < 60,
+                           hold_sec=seconds, rate=2000 if seconds < 60 else 500, chaos=() if seconds < 60 else None,
                            tier=QUICK if seconds == 5 and len(ways) == 2 else WHOLE)
         yield Case(f"flap-{a}-{b}", f"the link between {a} and {b} comes and goes at random for 30 s", bound(actions.cut_at_random, a, b),
-                   hold_sec=30, rate=500, in_chaos=True)
+                   hold_sec=30, rate=500, chaos=())
         yield Case(f"loss-{a}-{b}", f"20 % of the packets between {a} and {b} are lost for 20 s", bound(actions.lossy, a, b), hold_sec=20,
-                   rate=500, in_chaos=True)
+                   rate=500, chaos=())
     for name, machine, port, does in (("acks-broker", "pc1", 5569, "acknowledgements of analytics to the broker"),
                                       ("acks-camera", "pc1", 5566, "acknowledgements of the broker to the cameras"),
                                       ("acks-primary", "pc3", 5571, "acknowledgements of the primary store"),
@@ -106,7 +110,7 @@ def cuts():
                                       ("broker", "pc1", 5560, "events from the broker"),
                                       ("replica", "pc2", 5564, "records for the replica store")):
         yield Case(f"port-{name}-5s", f"{does} do not arrive for 5 s (port {port}), everything else does",
-                   bound(actions.port_closed, machine, port), hold_sec=5, tier=QUICK if name == "acks-broker" else WHOLE, in_chaos=True)
+                   bound(actions.port_closed, machine, port), hold_sec=5, tier=QUICK if name == "acks-broker" else WHOLE, chaos=(machine,))
 
 
 def bad_disks():
@@ -149,7 +153,7 @@ def strangers():
         yield Case(f"frame-{name}", f"a frame of {size} bytes at every port", bound(actions.poured, actions.pour_frame(size)),
                    "no process ends, none grows beyond 300 MiB", (expectations.same_processes, expectations.small_processes), rate=500)
     yield Case("junk", "random bytes and frames of random bytes at every port", bound(actions.poured, actions.pour_bytes, actions.pour_junk_frames),
-               "no process ends", (expectations.same_processes,), rate=500, tier=QUICK, in_chaos=True)
+               "no process ends", (expectations.same_processes,), rate=500, tier=QUICK, chaos=())
     yield Case("flood", "20000 readings a second more for 5 s", actions.flood, "no process ends", (expectations.same_processes,), hold_sec=5)
     yield Case("command-flood", "1000 unasked-for commands to the lights in a second", actions.commanded,
                "no green shorter than its minimum", (expectations.greens_are_long_enough,), rate=500, tier=QUICK)
@@ -164,7 +168,7 @@ def lives():
                    tier=QUICK if unit == "traffic-broker" else WHOLE)
     for unit in ("traffic-broker", "traffic-analytics", *STORES):
         yield Case(f"away-{short(unit)}", f"an operator stops {unit} for 5 s", bound(actions.service_stopped, unit),
-                   "who asked in vain is answered again", (expectations.same_client_is_answered,), hold_sec=5, in_chaos=True)
+                   "who asked in vain is answered again", (expectations.same_client_is_answered,), hold_sec=5, chaos=at(unit))
     yield Case("away-primary-60s", "PC3's store is away for 60 s", bound(actions.service_stopped, STORES[0]), hold_sec=60, rate=500)
     yield Case("upgrade", "apt installs a higher version on all machines, then the old one again", actions.upgraded,
                "every service was replaced", (expectations.all_replaced,), hold_sec=3)

@@ -1,6 +1,7 @@
 """A city on the lab's machines under the eyes of somebody outside: what is handed to it, what its stores hold by now, who answers,
 and what its journal said.
 """
+import itertools
 import json
 import os
 import signal
@@ -10,10 +11,11 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import zmq
-from faults.machines import ADDRESS, MACHINE_OF, SERVICES, STATE_DIR, TOP, UNITS, Machine, wait_until
+from faults.machines import ADDRESS, MACHINE_OF, SERVICES, TOP, UNITS, Machine, wait_until
 from history.check import check_lab
 from history.generate import CITY, read_now
 from history.readings import sensors_of
@@ -26,6 +28,7 @@ DELIVERY_SEC = 120
 STILL_SEC, STUCK_SEC = 0.5, 20
 FAILOVER, RECOVERY = "6d2f1b6a4d0c4f3d9a5e2b7c8e1f0a11", "6d2f1b6a4d0c4f3d9a5e2b7c8e1f0a12"
 UP_TIMEOUT_SEC = 600
+numbers = itertools.count(1)
 
 
 class Load:
@@ -251,13 +254,14 @@ class City:
 
     # --- drop-ins ---
 
-    def drop_in(self, unit, text, name="50-fault.conf"):
-        self.machine_of(unit).write(f"/run/systemd/system/{unit}.service.d/{name}", text)
-        self.machine_of(unit).systemctl("daemon-reload")
-
-    def no_drop_in(self, unit, name="50-fault.conf"):
-        self.machine_of(unit).remove(f"/run/systemd/system/{unit}.service.d/{name}")
-        self.machine_of(unit).systemctl("daemon-reload")
-
-    def state_dir(self, unit):
-        return self.machine_of(unit).root() / STATE_DIR[unit].lstrip("/")
+    @contextmanager
+    def drop_in(self, unit, text):
+        """A unit has these settings besides, from its next start on."""
+        machine, path = self.machine_of(unit), f"/run/systemd/system/{unit}.service.d/fault{next(numbers)}.conf"
+        machine.write(path, text)
+        machine.systemctl("daemon-reload")
+        try:
+            yield
+        finally:
+            machine.remove(path)
+            machine.systemctl("daemon-reload")

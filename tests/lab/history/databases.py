@@ -49,6 +49,7 @@ def copy_database(database, directory):
 
 def opened(copy):
     database = sqlite3.connect(copy)
+    database.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is a row too
     database.execute("PRAGMA query_only = 1")
     return database
 

@@ -219,8 +219,8 @@ def main():
     parser.add_argument("--drain", type=float, default=120, help="seconds to wait at the end for what is not acknowledged")
     parser.add_argument("--city", default=CITY)
     arguments = parser.parse_args()
-    header = {"seed": arguments.seed, "epoch": time.time_ns() // 1000, "rate": arguments.rate, "start": int(time.time()),
-              "sensors": sensors_of(arguments.city)}
+    now_usec = time.time_ns() // 1000
+    header = {"seed": arguments.seed, "epoch": now_usec, "rate": arguments.rate, "start_us": now_usec, "sensors": sensors_of(arguments.city)}
     generator = Generator(header, arguments.log, relay_finder(arguments))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: generator.end())

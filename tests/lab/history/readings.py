@@ -34,21 +34,25 @@ def producer_of(seed, kind):
 
 
 class Readings:
-    """The readings of one kind. `header` is a history's: seed, epoch, rate (of all kinds together), start (Unix seconds), sensors."""
+    """The readings of one kind. `header` is a history's: seed, epoch, rate (of all kinds together), start_us (Unix time), sensors."""
 
     def __init__(self, header, kind):
         self.kind = kind
         self.producer = producer_of(header["seed"], kind)
         self.epoch = header["epoch"]
-        self.start = header["start"]
+        self.start_usec = header["start_us"]
         self.per_second = header["rate"] / len(KINDS)
         self.sensors = header["sensors"][kind]
         self.salt = mixed(header["seed"] * len(KINDS) + KINDS.index(kind))
         self.second, self.second_text = None, None
 
-    def timestamp(self, number):
+    def captured_usec(self, number):
         """When the reading is due, also when it is handed in later."""
-        second = self.start + int((number - 1) / self.per_second)
+        return self.start_usec + int(number * 1_000_000 / self.per_second)
+
+    def timestamp(self, number):
+        """The same in whole seconds, as text."""
+        second = self.captured_usec(number) // 1_000_000
         if second != self.second:
             self.second, self.second_text = second, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
         return self.second_text
@@ -69,7 +73,7 @@ class Readings:
         sensor, intersection = self.sensors[mixed(self.salt + number) % len(self.sensors)]
         timestamp = "timestamp_fin" if self.kind == "inductive" else "timestamp"
         return {"sensor_id": sensor, "tipo_sensor": SENSOR_TYPE[self.kind], "interseccion": intersection,
-                **dict(self.values(number)), timestamp: self.timestamp(number)}
+                **dict(self.values(number)), timestamp: self.timestamp(number), "captured_us": self.captured_usec(number)}
 
     def packet(self, number):
         """What is handed in: its number is also the id that the answer names."""
