@@ -144,12 +144,18 @@ def test_two_new_and_empty_stores_are_filled_at_once(city, world):
     assert world.primary.taken == world.replica.taken == [[]]
 
 
-def test_a_store_that_is_being_filled_does_not_answer_while_the_other_one_can(city, world):
-    world.replica.answers = False  # of COPY_RECORDS, too: the filling goes on for ever
+def test_a_store_that_is_being_filled_is_not_asked_while_there_is_the_other_one(city, world):
+    world.primary.answers = False  # to TAKE_RECORDS: it stays as it is
     world.primary.needs_refill = True
-    city.wait(lambda: "COPY_RECORDS" in world.replica.asked, "the filling begins")
-    world.replica.answers = True
-    city.wait(lambda: not world.primary.needs_refill, "it ends after all")
+    city.wait(lambda: "TAKE_RECORDS" in world.primary.asked, "the filling is under way")
+    assert world.ask("QUERY_HISTORY")["answered_by"] == "replica"
+    assert "QUERY_HISTORY" not in world.primary.asked
+    status = world.ask("SYSTEM_STATUS")
+    assert (status["status"], status["data"]["pc3_alive"]) == ("FAILOVER", True)
+    assert "began with an empty file" in status["message"]
+    world.primary.answers = True
+    city.wait(lambda: not world.primary.needs_refill, "the page is sent again")
+    city.wait(lambda: world.ask("QUERY_HISTORY")["answered_by"] == "primary", "and then it answers")
 
 
 def test_filling_begins_again_after_a_restart_and_goes_on_after_a_silence(tmp_path, world):
