@@ -17,6 +17,10 @@ void database_close_file(Database *database, bool is_in_doubt) {
     if (database->cursors)
         (void)intake_table_set_db(database->cursors, NULL, NULL);
     database->reader = reader_free(database->reader);
+    if (database->writer) {
+        record_writer_rollback(database->writer);
+        database->known = *record_writer_totals(database->writer);
+    }
     database->writer = record_writer_free(database->writer);
     database->db = is_in_doubt ? db_close_in_doubt(database->db) : db_close(database->db);
 }

@@ -22,6 +22,7 @@ struct Database {
     sqlite3 *db;
     DbPlace place;
     RecordWriter *writer;
+    StoreTotals known; /* while there is no writer: what it knew */
     Reader *reader;
     Intake intake;
     IntakeTable *cursors; /* from the first opening on */

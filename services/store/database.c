@@ -387,8 +387,7 @@ void database_set_safe_until(Database *database, int64_t safe_until) {
 }
 
 DatabaseState database_state(const Database *database) {
-    static const StoreTotals nothing;
-    const StoreTotals *totals = database->writer ? record_writer_totals(database->writer) : &nothing;
+    const StoreTotals *totals = database->writer ? record_writer_totals(database->writer) : &database->known;
     struct stat file = {0};
     (void)stat(database->path, &file);
     return (DatabaseState){

@@ -11,6 +11,7 @@
 #include "shell/link.h"
 #include "signs-of-life.h"
 #include "turns.h"
+#include "wire/hop-text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,14 +52,23 @@ static int take_record(Store *store, const LinkFrame *frame) {
     return r;
 }
 
+/* More waits than memory holds. What is under custody comes again and is no loss. */
+static void leave(Store *store, const LinkFrame *frame, const Problem *problem) {
+    Hop ignored;
+    size_t size;
+    if (!hop_find(frame->data, frame->size, &ignored, &size))
+        link_refuse(store->records, frame, REFUSAL_OUT_OF_RANGE, problem);
+}
+
 /* Whether it can be kept is asked before it is judged: a frame that is left unjudged comes again. */
 static int on_record(Link *link, const LinkFrame *frame, void *userdata) {
+    (void)link;
     Store *store = userdata;
     Problem problem = {0};
     LinkFrame record;
     int r = database_make_room(store->database, frame->size, &problem);
     if (r == -ENOBUFS) {
-        link_refuse(link, frame, REFUSAL_OUT_OF_RANGE, &problem);
+        leave(store, frame, &problem);
         return 0;
     }
     if (r < 0)

@@ -54,6 +54,7 @@ def test_disk_that_refuses_for_a_while_costs_nothing(make_store, faults, word, s
     store.assert_in_trouble(says)
     writer.send_positions(*range(101, 111))
     assert writer.hear(1500) == 100
+    assert store.beat()["needs_refill"] is True  # what it said before the file was closed
     faults.set("well")
     store.assert_well_again()
     writer.wait_acknowledged(2000, is_sending_again=True)
