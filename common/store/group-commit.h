@@ -1,9 +1,9 @@
 /* One commit for many records, and no record forgotten while the database refuses to commit.
  *
- * What is not committed yet is kept in memory as the frames it came in. When a commit fails everything since
- * the last one is rolled back and written again from there, after a growing pause. Under custody the cursors of
- * the intake are part of each transaction; they count as committed when it is. Time is a parameter; who stops the
- * incoming flow while group_commit_can_commit() is false is the caller. */
+ * What is not committed yet is kept in memory as the frames it came in. When a commit fails everything
+ * since the last one is rolled back and written again from there, after a growing pause. Under custody the
+ * cursors of the intake are part of each transaction; they count as committed when it is. Time is a
+ * parameter; who stops the incoming flow while group_commit_can_commit() is false is the caller. */
 #pragma once
 
 #include "base/macro.h"
@@ -40,14 +40,15 @@ int group_commit_new(const GroupCommitLimits *limits, Intake *intake, GroupCommi
 GroupCommit *group_commit_free(GroupCommit *group); /* what waits is lost: commit first */
 DEFINE_FREEP(GroupCommit, group_commit_free)
 
-/* Where records go, and the intake's part of the same file (NULL without custody); both NULL while the database is
- * closed: then records are only kept. They must outlive their stay here and nobody else begins transactions on the
- * writer while something waits. What an earlier writer did not commit is written to the new one. */
+/* Where records go, and the intake's part of the same file (NULL without custody); both NULL while the
+ * database is closed: then records are only kept. They must outlive their stay here and nobody else begins
+ * transactions on the writer while something waits. What an earlier writer did not commit is written to the
+ * new one. */
 void group_commit_set_writer(GroupCommit *group, RecordWriter *writer, IntakeTable *cursors);
 
-/* Whether a record of `size` bytes can be taken: 0, -ENOBUFS (max_kept_bytes wait) or -ENOMEM. After 0 the next
- * group_commit_add() of no more bytes does not fail for want of room: who judges a frame by its place in a stream
- * must know before that it can be kept. */
+/* Whether a record of `size` bytes can be taken: 0, -ENOBUFS (max_kept_bytes wait) or -ENOMEM. After 0 the
+ * next group_commit_add() of no more bytes does not fail for want of room: who judges a frame by its place
+ * in a stream must know before that it can be kept. */
 int group_commit_make_room(GroupCommit *group, size_t size, Problem *problem);
 
 /* Takes one record, `frame` being the bytes it was decoded from. 0: it is in the open transaction, or kept
@@ -56,8 +57,8 @@ int group_commit_make_room(GroupCommit *group, size_t size, Problem *problem);
 int group_commit_add(GroupCommit *group, const void *frame, size_t size, const Message *record, Wall arrival,
                      Mono now, Problem *problem);
 
-/* The intake has accepted something: a record that was added, or one that was refused by content. The next commit
- * has at least the cursor to write. */
+/* The intake has accepted something: a record that was added, or one that was refused by content. The next
+ * commit has at least the cursor to write. */
 void group_commit_touch(GroupCommit *group, Mono now);
 
 /* When group_commit_run() has something to do; mono_never() when nothing waits. */

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What makes an event itself: who produced it, in which life, the how-manieth. Events of older peers have no
- * identity and are what they say, also when a copy between the stores has put a number on them: else the copy would
- * be another event than the original. */
+/* What makes an event itself: who produced it, in which life, the how-manieth. Events of older peers have
+ * no identity and are what they say, also when a copy between the stores has put a number on them: else the
+ * copy would be another event than the original. */
 #define EVENT_COPY_PRODUCER "copy-of-" /* the beginning of such a number's producer */
 
 typedef struct EventIdentity {

@@ -1,8 +1,8 @@
 /* The database's part of every query, answered bit by bit so that nothing waits for it.
  *
  *     QUERY_INTERSECTION
- *         intersection, current_readings {Q, Vp, D, traffic_state, last_updated} from the newest stored events
- *         (null where there is none), semaphore_state (row or null), recent_events_count (0..10),
+ *         intersection, current_readings {Q, Vp, D, traffic_state, last_updated} from the newest stored
+ *         events (null where there is none), semaphore_state (row or null), recent_events_count (0..10),
  *         recent_events (at most 5 rows)
  *     QUERY_HISTORY
  *         records: congestion records of timestamp_inicio..timestamp_fin (inclusive) and interseccion, newest
@@ -21,10 +21,11 @@
  *         adds
  *
  *     COPY_RECORDS
- *         for the other store, which takes them with refill.h: records of `table` (a record's type, or its table) behind
- *         after_id, oldest arrival first, at most `limit` and QUERY_COPY_BYTES, each as it came. A record that came without
- *         an identity gets one that is the same in every copy. last_id: where to go on; done: there are no more;
- *         passed_over: rows that no frame can carry, for example because they nest too deep
+ *         for the other store, which takes them with refill.h: records of `table` (a record's type, or its
+ *         table) behind after_id, oldest arrival first, at most `limit` and QUERY_COPY_BYTES, each as it
+ *         came. A record that came without an identity gets one that is the same in every copy. last_id:
+ *         where to go on; done: there are no more; passed_over: rows that no frame can carry, for example
+ *         because they nest too deep
  *
  * Rows are flat objects. Ids are a store's own: a page that begins with before_id must be asked of the store
  * that gave it. Knows neither the city nor the link. */
@@ -47,9 +48,10 @@ enum {
 
 typedef struct QueryJob QueryJob;
 
-/* Begins to answer. `added_data`, copied, is for SYSTEM_STATUS JSON members to put into data ("\"a\":1,\"b\":2"), for
- * COPY_RECORDS the producer of the identities that are made up (it begins with EVENT_COPY_PRODUCER); else NULL. 0; -EINVAL (a malformed request), -ENOENT (before_id names no row), -ENOTSUP (not a
- * query of the database), each with what was expected and what came; or db_error(). */
+/* Begins to answer. `added_data`, copied, is for SYSTEM_STATUS JSON members to put into data
+ * ("\"a\":1,\"b\":2"), for COPY_RECORDS the producer of the identities that are made up (it begins with
+ * EVENT_COPY_PRODUCER); else NULL. 0; -EINVAL (a malformed request), -ENOENT (before_id names no row),
+ * -ENOTSUP (not a query of the database), each with what was expected and what came; or db_error(). */
 int query_begin(Reader *reader, const Query *query, const char *added_data, QueryJob **ret, Problem *problem);
 
 typedef enum QueryProgress { QUERY_MORE, QUERY_DONE } QueryProgress;

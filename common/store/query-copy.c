@@ -1,9 +1,9 @@
-/* COPY_RECORDS: rows back into the records that they came from, for the other store. The reverse of what records.c
- * binds: each member of the message has a column of its name.
+/* COPY_RECORDS: rows back into the records that they came from, for the other store. The reverse of what
+ * records.c binds: each member of the message has a column of its name.
  *
- * The subtle thing is what no frame can carry on. A copy travels inside a reply and then inside a request, deeper and
- * with more around it than it came: a row that would not survive that is passed over and counted, because a copy that
- * cannot be read at its end would be asked for again for ever. */
+ * The subtle thing is what no frame can carry on. A copy travels inside a reply and then inside a request,
+ * deeper and with more around it than it came: a row that would not survive that is passed over and
+ * counted, because a copy that cannot be read at its end would be asked for again for ever. */
 #include "store/query-job.h"
 
 #include "store/db.h"
@@ -46,8 +46,8 @@ static void find_columns(QueryJob *job) {
         job->columns[i] = column_of(job->statement, descriptor->members[i].json);
 }
 
-/* A column into a member; false when it holds nothing that the member can be: then it is left out. Texts in nested
- * members stay SQLite's. */
+/* A column into a member; false when it holds nothing that the member can be: then it is left out. Texts in
+ * nested members stay SQLite's. */
 static bool read_member(sqlite3_stmt *statement, int column, const MessageMember *member, void *ret) {
     const char *text = (const char *)sqlite3_column_text(statement, column);
     size_t size = (size_t)sqlite3_column_bytes(statement, column);

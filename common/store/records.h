@@ -69,5 +69,6 @@ int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_ma
 extern const MessageTag record_tables[];
 enum { RECORD_TABLE_COUNT = 4 };
 
-/* The index into record_tables[] of a table's name in the schema, or of its record's type; -1 when it is neither. */
+/* The index into record_tables[] of a table's name in the schema, or of its record's type; -1 when it is
+ * neither. */
 int record_table_index(const char *name);

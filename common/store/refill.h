@@ -1,8 +1,8 @@
-/* Filling a store that began with an empty file from what the other one holds: the records of a COPY_RECORDS (queries.h),
- * taken in a transaction of their own.
+/* Filling a store that began with an empty file from what the other one holds: the records of a
+ * COPY_RECORDS (queries.h), taken in a transaction of their own.
  *
- * Taking is idempotent by identity, so whoever copies may begin again at any time: after a crash of either store or of
- * itself, and while the records of today come in. */
+ * Taking is idempotent by identity, so whoever copies may begin again at any time: after a crash of either
+ * store or of itself, and while the records of today come in. */
 #pragma once
 
 #include "base/problem.h"
@@ -29,8 +29,8 @@ typedef struct RefillSpec {
     void *userdata;
 } RefillSpec;
 
-/* Takes and commits. There must be no open transaction, and `decoder` must not be the one that `records` points into. 0;
- * -EINVAL: `records` is no array; or db_error(), with everything rolled back. When some were refused, `problem` says
- * why the first was. */
+/* Takes and commits. There must be no open transaction, and `decoder` must not be the one that `records`
+ * points into. 0; -EINVAL: `records` is no array; or db_error(), with everything rolled back. When some
+ * were refused, `problem` says why the first was. */
 int refill_take(RecordWriter *writer, Decoder *decoder, const RefillSpec *spec, RefillCounts *ret,
                 Problem *problem);

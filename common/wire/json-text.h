@@ -18,8 +18,8 @@ int strict_json_check(const char *text, size_t size, size_t *ret_n_members, Refu
  * JSON and have that member. */
 JsonText object_text_value(const char *text, size_t size, size_t index);
 
-/* The elements of the array `array`, one a call, in order: *at is 0 at first and the caller's to keep. False when there is
- * none left. The text must be valid JSON. */
+/* The elements of the array `array`, one a call, in order: *at is 0 at first and the caller's to keep.
+ * False when there is none left. The text must be valid JSON. */
 bool array_text_next(JsonText array, size_t *at, JsonText *ret);
 
 /* How many objects and arrays of valid JSON stand inside each other at most: 0 for a scalar, 1 for []. */

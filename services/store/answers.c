@@ -291,7 +291,8 @@ static int on_refused(Link *link, const LinkFrame *frame, Refusal refusal, const
 
 /* --- making and ending --- */
 
-/* Who made the identity of a copy: this store on this machine. Cut where a producer's name would be too long. */
+/* Who made the identity of a copy: this store on this machine. Cut where a producer's name would be too
+ * long. */
 static void name_copies(Answers *answers) {
     char host[HOST_NAME_MAX + 1] = "";
     (void)gethostname(host, sizeof host - 1);

@@ -13,10 +13,11 @@
  *                    traffic-ROLE-YYYYMMDDTHHMMSSZ.db). The reply comes when the copy is on the disk, which
  *                    takes about a second for 250 MB: data {path, file, bytes}. One at a time; nothing is
  *                    overwritten, and whoever asked fetches and removes the file.
- *     COPY_RECORDS   rows for the other store, as records; a question like the others, see common/store/queries.h
+ *     COPY_RECORDS   rows for the other store, as records; a question like the others, see queries.h
  *     TAKE_RECORDS   takes `records`, an array of them, and replies when they are committed: data {taken,
- *                    repeated, refused}. With is_last the store has all it wanted. REFUSED when it wants nothing (its
- *                    heartbeat says needs_refill when it does), UNAVAILABLE when it cannot commit.
+ *                    repeated, refused}. With is_last the store has all it wanted. REFUSED when it wants
+ *                    nothing (its heartbeat says needs_refill when it does), UNAVAILABLE when it cannot
+ *                    commit.
  *     FORCE_...      ERROR: analytics does that
  *
  * Every reply names the store (answered_by, message) and carries query_id back. */

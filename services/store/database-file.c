@@ -1,9 +1,9 @@
-/* The file of a store: opened, moved aside, closed. Everything that holds on to it is made and ended here together: the
- * connection that writes, the one that reads, the cursors' table.
+/* The file of a store: opened, moved aside, closed. Everything that holds on to it is made and ended here
+ * together: the connection that writes, the one that reads, the cursors' table.
  *
- * Damage is met in one of two ways. Before the file was open in this life it is moved aside and an empty one takes its
- * place. Later the process ends, because it holds records and cursors that belong to the damaged file; the next life
- * begins in the first way. */
+ * Damage is met in one of two ways. Before the file was open in this life it is moved aside and an empty
+ * one takes its place. Later the process ends, because it holds records and cursors that belong to the
+ * damaged file; the next life begins in the first way. */
 #include "database-private.h"
 #include "store/db.h"
 

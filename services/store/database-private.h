@@ -45,11 +45,12 @@ struct Database {
     GroupCommitCounts counted;
 };
 
-/* What waits has been written or told as lost already: closing only. In doubt: after a failed write or sync. */
+/* What waits has been written or told as lost already: closing only. In doubt: after a failed write or
+ * sync. */
 void database_close_file(Database *database, bool is_in_doubt);
 
-/* Opens the file. Before the first success in this life a damaged one is moved aside. 0; -EUCLEAN: damaged, later on;
- * -EINVAL: from a newer program; or db_error(). */
+/* Opens the file. Before the first success in this life a damaged one is moved aside. 0; -EUCLEAN: damaged,
+ * later on; -EINVAL: from a newer program; or db_error(). */
 int database_open_file(Database *database, Problem *problem);
 
 /* Moves away what a file that lost its place has left there; after closing it. */

@@ -1,4 +1,5 @@
-/* What the database of a store says of itself: entries in the journal, the status line, counters. Decides nothing. */
+/* What the database of a store says of itself: entries in the journal, the status line, counters. Decides
+ * nothing. */
 #include "database-private.h"
 #include "shell/journal.h"
 

@@ -1,10 +1,10 @@
-/* When to commit, what follows from a failure, and when to open the file again. Knows nothing of links: stopping the
- * flow of records and acknowledging them is the handlers'.
+/* When to commit, what follows from a failure, and when to open the file again. Knows nothing of links:
+ * stopping the flow of records and acknowledging them is the handlers'.
  *
- * Two subtle things. After an input/output error both connections are closed and the kept records are written anew
- * through fresh ones, because what a connection believes about a file after a failed write or fsync is not to be
- * trusted. And a commit counts only while the file is still the one that the next process will open: SQLite goes on
- * happily with a file that somebody deleted. */
+ * Two subtle things. After an input/output error both connections are closed and the kept records are
+ * written anew through fresh ones, because what a connection believes about a file after a failed write or
+ * fsync is not to be trusted. And a commit counts only while the file is still the one that the next
+ * process will open: SQLite goes on happily with a file that somebody deleted. */
 #include "database-private.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
@@ -86,7 +86,8 @@ static void arm(Database *database) {
         timer_set(database->commit_timer, deadline);
 }
 
-/* A transaction is on the disk: what it held may be answered for, if the disk's file is still where it is looked for. */
+/* A transaction is on the disk: what it held may be answered for, if the disk's file is still where it is
+ * looked for. */
 static int follow_commit(Database *database, bool had_something, Mono now, int n_rows) {
     Problem why = {0};
     if (!db_place_holds(database->path, &database->place, &why))
@@ -231,8 +232,8 @@ static int take_retention_turn(void *userdata) {
     return n_deleted > 0;
 }
 
-/* Something waits and nobody tries to commit it: the loop has lost its timer, and a restart is better than waiting
- * on. */
+/* Something waits and nobody tries to commit it: the loop has lost its timer, and a restart is better than
+ * waiting on. */
 static bool is_attempting(void *userdata, Mono now, Problem *problem) {
     const Database *database = userdata;
     uint64_t age_usec = mono_between(group_commit_last_attempt(database->group), now);
@@ -286,7 +287,8 @@ static int make_parts(Database *database, Turns *turns, Problem *problem) {
     return r;
 }
 
-/* The first proof that it can commit. What cannot be opened now is no reason to end: alive, the store can say so. */
+/* The first proof that it can commit. What cannot be opened now is no reason to end: alive, the store can
+ * say so. */
 static int open_at_start(Database *database, Problem *problem) {
     int r = database_open_file(database, problem);
     if (r == -EINVAL || r == -ENOMEM)

@@ -31,9 +31,9 @@ typedef struct DatabaseHandlers {
     void (*on_closing)(void *userdata);
 } DatabaseHandlers;
 
-/* Opens STATE_DIR/traffic.db, checked and migrated; a damaged one is moved aside first. What cannot be opened now (locked,
- * full, read-only) is tried again later: until then it cannot commit and says so. `link` brings the records. -EINVAL: no
- * state directory, or the file is from a newer program. */
+/* Opens STATE_DIR/traffic.db, checked and migrated; a damaged one is moved aside first. What cannot be
+ * opened now (locked, full, read-only) is tried again later: until then it cannot commit and says so.
+ * `link` brings the records. -EINVAL: no state directory, or the file is from a newer program. */
 int database_new(Service *service, StoreRole role, EndpointId link, Turns *turns,
                  const DatabaseHandlers *handlers, void *userdata, Database **ret, Problem *problem);
 /* Commits what waits; nothing of that is acknowledged any more. */
@@ -43,7 +43,8 @@ DEFINE_FREEP(Database, database_free)
 /* The cursors of the records' link, committed with what is added. Borrowed. */
 Intake *database_intake(Database *database);
 
-/* Before a record is judged by its place in a stream: whether there is room for it. See group_commit_make_room(). */
+/* Before a record is judged by its place in a stream: whether there is room for it. See
+ * group_commit_make_room(). */
 int database_make_room(Database *database, size_t size, Problem *problem);
 
 /* The intake accepted something. */
@@ -56,8 +57,9 @@ int database_add(Database *database, const char *frame, size_t size, const Messa
 /* The end of a batch of messages: commits what is due. 0, or a negative errno that ends the process. */
 int database_end_batch(Database *database);
 
-/* Takes records over from the other store and commits them before it returns. 0; -EINVAL: no array; any other negative
- * errno: this store cannot commit now, nothing of it was taken. When some were refused `problem` says why the first was. */
+/* Takes records over from the other store and commits them before it returns. 0; -EINVAL: no array; any
+ * other negative errno: this store cannot commit now, nothing of it was taken. When some were refused
+ * `problem` says why the first was. */
 int database_refill(Database *database, JsonText records, bool is_last, RefillMayTakeFn may_take,
                     void *userdata, RefillCounts *ret, Problem *problem);
 
@@ -71,7 +73,8 @@ void database_reading_failed(Database *database, int error, const Problem *probl
  * loop's next turn. */
 sqlite3 *database_connection_at_rest(Database *database);
 
-/* Retention may delete what arrived up to here (not negative), in the count of committed_until; 0: nothing. It may go back. */
+/* Retention may delete what arrived up to here (not negative), in the count of committed_until; 0: nothing.
+ * It may go back. */
 void database_set_safe_until(Database *database, int64_t safe_until);
 
 typedef struct DatabaseState {

@@ -1,7 +1,7 @@
 /* The records link, and the parts of the store put together.
  *
- * A record under custody is judged by its place in its writer's stream, added to the open transaction together with
- * that place, and acknowledged when the transaction is on the disk. */
+ * A record under custody is judged by its place in its writer's stream, added to the open transaction
+ * together with that place, and acknowledged when the transaction is on the disk. */
 #include "store-service.h"
 
 #include "answers.h"

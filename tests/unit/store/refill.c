@@ -1,5 +1,5 @@
-/* Filling an empty file from another one, through the frames that carry it: afterwards both hold the same, whatever
- * happened in between. */
+/* Filling an empty file from another one, through the frames that carry it: afterwards both hold the same,
+ * whatever happened in between. */
 #include "store-testing.h"
 
 #include "store/hash.h"
