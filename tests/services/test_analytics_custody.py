@@ -142,7 +142,9 @@ def test_while_the_disk_refuses_nothing_is_acknowledged_and_operators_are_answer
     fault = tmp_path / "disk-fault"
     library = Path(os.environ["TRAFFIC_BUILD"]) / "tests" / "services" / "libdisk-fault.so"
     with City(tmp_path, services=[]) as city:
-        process = city.start("analytics", environment={"LD_PRELOAD": str(library), "TRAFFIC_DISK_FAULT": str(fault)})
+        options = os.environ.get("ASAN_OPTIONS", "")  # a sanitizer wants to be loaded first
+        process = city.start("analytics", environment={"LD_PRELOAD": str(library), "TRAFFIC_DISK_FAULT": str(fault),
+                                                       "ASAN_OPTIONS": f"{options}:verify_asan_link_order=0"})
         writer.wait_for_reader()
         send_events(writer, range(1, 101))
         writer.wait_acknowledged(100)
