@@ -5,13 +5,13 @@
 suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
 
-suites_all=(lint unit property scenario fuzz services v0 sanitize coverage mutants packaging lab faults-quick)
+suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging lab faults-quick)
 # Not run unless asked for: hours.
 suites_more=(faults)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
-    build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck
+    build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck spin
     debhelper systemd sqlite3 man-db
     e2fsprogs mount
 )
@@ -129,6 +129,11 @@ suite_coverage() {
     suites_run_meson "$dir" unit property scenario
     check "at least 95 % of the core's lines are run by tests" \
         gcovr --root "$lab_top" --filter "$lab_top/common/core/" --fail-under-line 95 "$dir"
+    [ "$suite_failed" -eq 0 ]
+}
+
+suite_proof() {
+    check "the models hold, and break where they must" "$lab_top/tests/proof/run"
     [ "$suite_failed" -eq 0 ]
 }
 
