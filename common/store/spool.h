@@ -50,7 +50,8 @@ uint64_t spool_stream(const Spool *spool);
 /* After OUTFLOW_FOREIGN: a new stream, from the next commit on; frames keep their positions. */
 void spool_renew_stream(Spool *spool, uint64_t stream);
 
-/* Puts a frame behind the others. 0: it has the position spool_last(). -ENOSPC: max_bytes wait; not taken. -ENOMEM: not taken. */
+/* Puts a frame behind the others. 0: it has the position spool_last(). -ENOSPC: max_bytes wait; not taken. -ENOMEM: not
+ * taken. */
 int spool_append(Spool *spool, const void *frame, size_t size);
 
 /* Reader number `reader` (the order of `readers`) has everything up to `position`; durable with the next commit. A
@@ -72,14 +73,16 @@ int spool_commit(Spool *spool, Problem *problem);
  * when another file is in its place; then it is closed, and commits and readings are -EIO until this succeeds. */
 int spool_reopen(Spool *spool, Problem *problem);
 
-uint64_t
-spool_oldest(const Spool *spool); /* the first position that a reader still needs; last + 1 when none */
+/* The first position that a reader still needs; spool_last() + 1 when there is none. */
+uint64_t spool_oldest(const Spool *spool);
 uint64_t spool_committed(const Spool *spool); /* the newest that may be read */
 uint64_t spool_last(const Spool *spool);      /* the newest, pending included */
-uint64_t
-spool_bytes(const Spool *spool); /* of frames in the file, and pending: falls with the commit that deletes */
+
+/* Of the frames in the file and of those pending: falls with the commit that deletes. */
+uint64_t spool_bytes(const Spool *spool);
 double spool_used(const Spool *spool); /* of max_bytes, 0..1 */
 
-/* The frame at `position`, borrowed until the next call of any function of this spool. 1; 0 when there is none (not committed yet,
- * or every reader has it); negative: db_error(). Reading on is cheap: from memory, or a page of rows at a time. */
+/* The frame at `position`, borrowed until the next call of any function of this spool. 1; 0 when there is none (not
+ * committed yet, or every reader has it); negative: db_error(). Reading on is cheap: from memory, or a page of rows at
+ * a time. */
 int spool_read(Spool *spool, uint64_t position, const char **ret, size_t *ret_size, Problem *problem);

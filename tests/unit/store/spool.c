@@ -356,7 +356,7 @@ static void cursor_of_a_link_is_durable_with_the_frames(void **state) {
 static void links_beyond_the_limit_are_refused(void **state) {
     SpoolFixture *fixture = *state;
     static Intake intakes[SPOOL_LINKS_MAX + 1];
-    char name[16];
+    char name[32];
     for (int i = 0; i <= SPOOL_LINKS_MAX; i++) {
         intake_init(&intakes[i]);
         (void)snprintf(name, sizeof name, "link-%d", i);
