@@ -1,8 +1,8 @@
 /* Acknowledgements are cumulative and may be lost: whoever missed one hears the next, and the newest stream is told
  * at least every second. So none is ever waited with: when the link takes nothing, it is forgotten.
  *
- * What is owed without a commit (to a writer that sent again what is here already, or to one that was replaced) is
- * told a few milliseconds later, all at once: such frames come in hundreds. */
+ * What is owed without a commit (to a writer that sent again what is here already, that was replaced, or that has just
+ * connected) is told a few milliseconds later, all at once: such frames come in hundreds. */
 #include "custody/receiver.h"
 
 #include "custody/links.h"
@@ -70,22 +70,27 @@ static void arm_keep_alive(Receiver *receiver) {
     timer_set(receiver->keep_alive_timer, mono_after(service_now(receiver->service), KEEP_ALIVE_USEC));
 }
 
-void receiver_acknowledge(Receiver *receiver) {
+/* True when somebody was there to hear it. */
+static bool tell_owed(Receiver *receiver) {
     bool has_told = false;
     const IntakeCursor *cursor;
     while ((cursor = intake_take_owed(receiver->intake)))
         has_told |= tell_writer(receiver, cursor, false);
     receiver->is_owed_timer_set = false;
     timer_clear(receiver->owed_timer);
-    if (!has_told)
-        return;
-    arm_keep_alive(receiver);
-    fault_point(FAULT_AFTER_ACK);
+    if (has_told)
+        arm_keep_alive(receiver);
+    return has_told;
+}
+
+void receiver_acknowledge(Receiver *receiver) {
+    if (tell_owed(receiver))
+        fault_point(FAULT_AFTER_ACK);
 }
 
 static int on_owed_time(Timer *timer, Mono now, void *userdata) {
     (void)timer, (void)now;
-    receiver_acknowledge(userdata);
+    (void)tell_owed(userdata);
     return 0;
 }
 
@@ -96,23 +101,22 @@ static void acknowledge_soon(Receiver *receiver) {
     timer_set(receiver->owed_timer, mono_after(service_now(receiver->service), OWED_USEC));
 }
 
-static void tell_newest(Receiver *receiver) {
+static int on_keep_alive_time(Timer *timer, Mono now, void *userdata) {
+    (void)timer, (void)now;
+    Receiver *receiver = userdata;
     const IntakeCursor *newest = intake_newest(receiver->intake);
     if (newest)
         (void)tell_writer(receiver, newest, false);
     arm_keep_alive(receiver);
-}
-
-static int on_keep_alive_time(Timer *timer, Mono now, void *userdata) {
-    (void)timer, (void)now;
-    tell_newest(userdata);
     return 0;
 }
 
-/* The writer is there (again): it learns at once from where to go on, and whether its file is an older copy. */
+/* The writer is there (again): it learns from where to go on, and whether its file is an older copy. */
 static void on_connected(Link *link, void *userdata) {
     (void)link;
-    tell_newest(userdata);
+    Receiver *receiver = userdata;
+    intake_owe_all(receiver->intake);
+    acknowledge_soon(receiver);
 }
 
 static void on_subscription(Link *link, const char *topic, size_t size, bool is_subscribed, void *userdata) {

@@ -37,6 +37,8 @@ typedef struct Bench {
     unsigned got[FRAMES_MAX + 1];
     uint64_t n_got, n_wanted;
     bool is_in_order, has_hop;
+    void *foreign; /* hears acknowledgements too */
+    unsigned n_heard_of[2];
     uint64_t n_arrived; /* whatever became of it */
 } Bench;
 
@@ -549,6 +551,30 @@ static void a_reader_that_knows_more_than_there_is_gets_a_new_stream(void **stat
     assert_int_equal(bench->n_renewed, 1);
 }
 
+static bool has_heard_both(void *userdata) {
+    char ack[128] = "";
+    Bench *bench = userdata;
+    while (zmq_recv(bench->foreign, ack, sizeof ack - 1, ZMQ_DONTWAIT) > 0) {
+        bench->n_heard_of[0] += strstr(ack, "\"stream\":\"000000000000000a\",\"position\":500") != NULL;
+        bench->n_heard_of[1] += strstr(ack, "\"stream\":\"000000000000000b\",\"position\":7") != NULL;
+        memset(ack, 0, sizeof ack);
+    }
+    return bench->n_heard_of[0] > 0 && bench->n_heard_of[1] > 0;
+}
+
+/* Not only of the newest one: it may be a copy from before its stream was renewed. */
+static void a_writer_that_connects_hears_of_all_streams(void **state) {
+    Bench *bench = *state;
+    bench->id = ENDPOINT_STORE_PRIMARY;
+    begin(bench);
+    intake_restore(&bench->intake, 0xA, 1, 500);
+    intake_restore(&bench->intake, 0xB, 2, 7);
+    start_reader(bench);
+    bench->foreign = foreign_peer(bench->service, ZMQ_SUB, custody_ack_link(bench->id));
+    run_until(bench->service, has_heard_both, bench);
+    foreign_close(bench->foreign);
+}
+
 static void a_stream_that_another_reader_made_new_is_followed(void **state) {
     Bench *bench = *state;
     begin(bench);
@@ -730,6 +756,7 @@ int main(void) {
         HOP_TEST(what_comes_before_a_frame_that_cannot_be_sent_is_not_given_up_with_it),
         HOP_TEST(reading_that_fails_is_tried_again),
         HOP_TEST(a_reader_that_knows_more_than_there_is_gets_a_new_stream),
+        HOP_TEST(a_writer_that_connects_hears_of_all_streams),
         HOP_TEST(a_stream_that_another_reader_made_new_is_followed),
         HOP_TEST(acknowledgements_of_another_stream_say_nothing),
         HOP_TEST(an_acknowledgement_of_no_stream_is_refused),

@@ -428,6 +428,21 @@ static void a_file_that_was_deleted_is_emptied_and_then_replaced(void **state) {
     assert_int_equal(spool_last(keeper_spool(bench->keeper)), 0);
 }
 
+/* The loop never turns here, as if it had lost its timers: so the clock goes on by itself. */
+static void who_no_longer_tries_to_commit_is_not_healthy(void **state) {
+    Bench *bench = *state;
+    start(bench);
+    assert_true(service_prove_health(bench->service));
+    append_some(bench, 1);
+    assert_true(service_prove_health(bench->service));
+    sleep(11);
+    listen_to_the_journal(bench);
+    assert_false(service_prove_health(bench->service));
+    assert_int_equal(times_told(bench, "1 frames wait and the last attempt"), 1);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_true(service_prove_health(bench->service));
+}
+
 /* --- full --- */
 
 static void a_full_spool_stops_the_flow_and_keeps_room_for_what_was_taken(void **state) {
@@ -491,6 +506,7 @@ int main(void) {
         KEEPER_TEST(a_damaged_file_is_moved_aside_at_start),
         KEEPER_TEST(damage_that_shows_while_running_ends_the_process),
         KEEPER_TEST(a_file_that_was_deleted_is_emptied_and_then_replaced),
+        KEEPER_TEST(who_no_longer_tries_to_commit_is_not_healthy),
         KEEPER_TEST(a_full_spool_stops_the_flow_and_keeps_room_for_what_was_taken),
         KEEPER_TEST(the_alarm_is_told_once_and_its_end_too),
     };
