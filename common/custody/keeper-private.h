@@ -1,5 +1,5 @@
-/* The inside of a Keeper, shared by keeper.c (when to commit, what follows from a failure) and keeper-words.c (what
- * operators and counters are told). */
+/* The inside of a Keeper, shared by keeper.c (when to commit, what follows from a failure) and
+ * keeper-words.c (what operators and counters are told). */
 #pragma once
 
 #include "custody/keeper.h"

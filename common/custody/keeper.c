@@ -1,12 +1,13 @@
-/* Commits soon what others wait for (frames, cursors of who sent them) and late what only makes room: that a reader
- * has committed is known again after a restart as soon as it speaks, so its acknowledgements ride along with the
- * next commit, or wait a second for one of their own. An idle keeper writes nothing.
+/* Commits soon what others wait for (frames, cursors of who sent them) and late what only makes room: that
+ * a reader has committed is known again after a restart as soon as it speaks, so its acknowledgements ride
+ * along with the next commit, or wait a second for one of their own. An idle keeper writes nothing.
  *
- * The limit of the spool itself lies a little above the one at which the flow is stopped: what belongs to a frame
- * that was accepted while there was room must find room, because its place in the stream is taken.
+ * The limit of the spool itself lies a little above the one at which the flow is stopped: what belongs to
+ * a frame that was accepted while there was room must find room, because its place in the stream is taken.
  *
- * A file that somebody deleted or replaced goes on taking commits, but the next start would not find them: nothing is
- * acknowledged any more, what was is delivered, and then the process ends to begin with a new file. */
+ * A file that somebody deleted or replaced goes on taking commits, but the next start would not find them:
+ * nothing is acknowledged any more, what was is delivered, and then the process ends to begin with a new
+ * file. */
 #include "custody/keeper-private.h"
 
 #include "shell/fault-point.h"
@@ -100,7 +101,8 @@ static int attempt(Keeper *keeper, Problem *problem) {
     return r;
 }
 
-/* The process ends when this is negative. After damage the next start moves the file aside and saves what it can. */
+/* The process ends when this is negative. After damage the next start moves the file aside and saves what
+ * it can. */
 static int judge_failure(const Keeper *keeper, int error, const Problem *why) {
     if (error == -EUCLEAN) {
         db_mark_suspect(keeper->path);
@@ -170,8 +172,8 @@ static int on_tick(Timer *timer, Mono now, void *userdata) {
     return 0;
 }
 
-/* Something waits and nobody tries to commit it: the loop has lost its timer, and a restart is better than waiting
- * on. */
+/* Something waits and nobody tries to commit it: the loop has lost its timer, and a restart is better than
+ * waiting on. */
 static bool is_attempting(void *userdata, Mono now, Problem *problem) {
     const Keeper *keeper = userdata;
     Mono begin =

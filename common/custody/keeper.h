@@ -1,9 +1,9 @@
-/* A spool in a running service: opened at start (a damaged one is moved aside), committed in groups, watched, tried
- * again while the disk refuses, opened anew when it had an error. Decides when; how is store/spool.h. Broker and
- * analytics have one each.
+/* A spool in a running service: opened at start (a damaged one is moved aside), committed in groups,
+ * watched, tried again while the disk refuses, opened anew when it had an error. Decides when; how is
+ * store/spool.h. Broker and analytics have one each.
  *
- * A service whose spool cannot commit stays alive: it takes nothing more, acknowledges nothing, says so and tries
- * again. */
+ * A service whose spool cannot commit stays alive: it takes nothing more, acknowledges nothing, says so
+ * and tries again. */
 #pragma once
 
 #include "base/macro.h"
@@ -18,7 +18,8 @@ typedef struct Keeper Keeper;
 typedef struct KeeperHandlers {
     /* Something was committed: acknowledge what arrived, send what may be sent (up to spool_committed()). */
     void (*on_committed)(void *userdata);
-    /* Nothing more can be taken (the spool is full, or the disk refuses), or it can again: the flow stops or goes on. */
+    /* Nothing more can be taken (the spool is full, or the disk refuses), or it can again: the flow stops
+     * or goes on. */
     void (*on_flow)(bool can_take, void *userdata);
 } KeeperHandlers;
 
@@ -37,9 +38,10 @@ DEFINE_FREEP(Keeper, keeper_free)
 
 Spool *keeper_spool(Keeper *keeper);
 
-/* spool_append() and the commit that will follow. 0, -ENOSPC or -ENOMEM: not taken. After keeper_can_take() there is room
- * for whatever one frame leads to (1 MiB), even while the disk refuses: so ask that before a frame's place in its stream
- * is judged, never after, for a place that is taken and not filled is lost. */
+/* spool_append() and the commit that will follow. 0, -ENOSPC or -ENOMEM: not taken. After
+ * keeper_can_take() there is room for whatever one frame leads to (1 MiB), even while the disk refuses: so
+ * ask that before a frame's place in its stream is judged, never after, for a place that is taken and not
+ * filled is lost. */
 int keeper_append(Keeper *keeper, const void *frame, size_t size);
 
 /* An intake accepted something, or a reader acknowledged: the next commit has something to write. */

@@ -1,8 +1,9 @@
-/* Acknowledgements are cumulative and may be lost: whoever missed one hears the next, and the newest stream is told
- * at least every second. So none is ever waited with: when the link takes nothing, it is forgotten.
+/* Acknowledgements are cumulative and may be lost: whoever missed one hears the next, and the newest
+ * stream is told at least every second. So none is ever waited with: when the link takes nothing, it is
+ * forgotten.
  *
- * What is owed without a commit (to a writer that sent again what is here already, that was replaced, or that has just
- * connected) is told a few milliseconds later, all at once: such frames come in hundreds. */
+ * What is owed without a commit (to a writer that sent again what is here already, that was replaced, or
+ * that has just connected) is told a few milliseconds later, all at once: such frames come in hundreds. */
 #include "custody/receiver.h"
 
 #include "custody/links.h"

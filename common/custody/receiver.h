@@ -1,5 +1,5 @@
-/* The reader of one link under custody: judges each frame by its hop, and acknowledges what is committed. core/intake.h
- * decides; here are its link and its words. */
+/* The reader of one link under custody: judges each frame by its hop, and acknowledges what is committed.
+ * core/intake.h decides; here are its link and its words. */
 #pragma once
 
 #include "base/macro.h"
@@ -13,21 +13,22 @@
 
 typedef struct Receiver Receiver;
 
-/* Opens the link of acknowledgements that belongs to data link `id`: bound when this service binds `id` too, else
- * connected. `intake` has been restored (spool_add_intake(), or the store's table) and outlives this. */
+/* Opens the link of acknowledgements that belongs to data link `id`: bound when this service binds `id`
+ * too, else connected. `intake` has been restored (spool_add_intake(), or the store's table) and outlives
+ * this. */
 int receiver_new(Service *service, EndpointId id, bool is_binder, Intake *intake, Receiver **ret,
                  Problem *problem);
 Receiver *receiver_free(Receiver *receiver);
 DEFINE_FREEP(Receiver, receiver_free)
 
 typedef enum ReceiverVerdict {
-    RECEIVER_TAKE, /* *ret_frame is to be taken: what it holds is committed with the intake's cursor */
-    RECEIVER_PLAIN, /* not under custody (a peer of the first implementation): to be taken, never acknowledged */
+    RECEIVER_TAKE,  /* *ret_frame is to be taken: what it holds is committed with the intake's cursor */
+    RECEIVER_PLAIN, /* not under custody (of a first-implementation peer): taken, never acknowledged */
     RECEIVER_LEAVE, /* a repeat, behind a gap, or of a fenced writer: done with */
 } ReceiverVerdict;
 
-/* Judges `frame`. *ret_frame is the frame without its hop (its data are borrowed from the receiver until the next
- * call). Counts and tells what was left and what its writer gave up. */
+/* Judges `frame`. *ret_frame is the frame without its hop (its data are borrowed from the receiver until
+ * the next call). Counts and tells what was left and what its writer gave up. */
 ReceiverVerdict receiver_judge(Receiver *receiver, const LinkFrame *frame, LinkFrame *ret_frame);
 
 /* The same for who took the hop off already (a thread). */

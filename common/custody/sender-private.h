@@ -1,5 +1,5 @@
-/* The inside of a Sender, shared by sender.c (making, hearing), sender-turn.c (sending, patience) and sender-words.c
- * (what operators and counters are told). */
+/* The inside of a Sender, shared by sender.c (making, hearing), sender-turn.c (sending, patience) and
+ * sender-words.c (what operators and counters are told). */
 #pragma once
 
 #include "custody/sender.h"
@@ -38,7 +38,8 @@ struct Sender {
 
 int sender_make_timers(Sender *sender);
 
-/* Sends what may be sent, up to the budget of a turn; the rest follows by itself. A negative errno ends the process. */
+/* Sends what may be sent, up to the budget of a turn; the rest follows by itself. A negative errno ends
+ * the process. */
 int sender_turn(Sender *sender);
 
 /* The first position that the reader need wait for. */

@@ -1,12 +1,13 @@
 /* Sending, and what happens without anybody speaking.
  *
- * One turn sends a bounded number of frames and a short timer brings the next one: a backlog of thousands must delay
- * neither the acknowledgements nor what else the loop serves. Every frame goes out through the one buffer of the
- * sender, with its hop at the end; nothing else is kept, so the source is read again whenever sending begins again.
+ * One turn sends a bounded number of frames and a short timer brings the next one: a backlog of thousands
+ * must delay neither the acknowledgements nor what else the loop serves. Every frame goes out through the
+ * one buffer of the sender, with its hop at the end; nothing else is kept, so the source is read again
+ * whenever sending begins again.
  *
- * The subtle thing is a frame that cannot be sent at all, because its hop makes it too large for the wire. It is
- * given up, but only when everything before it is acknowledged: from then on `oldest` in the hops says that nobody
- * needs to wait for it, and that must be true of all that came before it. */
+ * The subtle thing is a frame that cannot be sent at all, because its hop makes it too large for the wire.
+ * It is given up, but only when everything before it is acknowledged: from then on `oldest` in the hops
+ * says that nobody needs to wait for it, and that must be true of all that came before it. */
 #include "custody/sender-private.h"
 
 #include "wire/hop-text.h"
@@ -88,8 +89,8 @@ static int give_up(Sender *sender, uint64_t position, size_t size) {
     return 1;
 }
 
-/* 1: `position` and perhaps more behind it is gone, because every reader has it, and sending goes on behind that;
- * 0: it is not there yet. */
+/* 1: `position` and perhaps more behind it is gone, because every reader has it, and sending goes on
+ * behind that; 0: it is not there yet. */
 static int pass_over(Sender *sender, uint64_t position) {
     uint64_t before = sender->flow.acknowledged, first = sender_oldest(sender);
     if (position >= first)

@@ -14,7 +14,7 @@
  * NULL: nothing is kept and `wall` alone decides. */
 int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem);
 
-/* Makes the next epoch_begin() in `state_dir` return more than `epoch`, whatever the clock says then. Durable like
- * epoch_begin(); 0 or a negative errno: -ERANGE when there is hardly a number above `epoch`, which no clock and no
- * count of lives leads to. `state_dir` NULL: 0, nothing is kept. */
+/* Makes the next epoch_begin() in `state_dir` return more than `epoch`, whatever the clock says then.
+ * Durable like epoch_begin(); 0 or a negative errno: -ERANGE when there is hardly a number above `epoch`,
+ * which no clock and no count of lives leads to. `state_dir` NULL: 0, nothing is kept. */
 int epoch_raise(const char *state_dir, int64_t epoch, Problem *problem);

@@ -19,7 +19,8 @@ static const char *const words[FAULT_POINT_COUNT] = {
     [FAULT_AFTER_ACK] = "after-ack",
 };
 
-/* A sent acknowledgement leaves from a thread of libzmq's a moment later; dying before that would be another point. */
+/* A sent acknowledgement leaves from a thread of libzmq's a moment later; dying before that would be
+ * another point. */
 #define ACK_LEAVES_NSEC 20000000
 
 static FaultPoint awaited = FAULT_POINT_COUNT; /* none */

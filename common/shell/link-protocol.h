@@ -5,6 +5,7 @@
 #include "settings/settings.h"
 #include "wire/endpoints.h"
 
-/* What the reader of link `id` speaks: on PROTOCOL_CUSTODY it acknowledges, and what a connection loses is sent again.
- * A link of acknowledgements is like the data link it belongs to. PROTOCOL_V0 for all that is never acknowledged. */
+/* What the reader of link `id` speaks: on PROTOCOL_CUSTODY it acknowledges, and what a connection loses is
+ * sent again. A link of acknowledgements is like the data link it belongs to. PROTOCOL_V0 for all that is
+ * never acknowledged. */
 Protocol link_protocol(const Settings *settings, EndpointId id);

@@ -87,13 +87,14 @@ int link_send_to(Link *link, const LinkRoute *route, const void *data, size_t si
  * reading subscriptions. */
 void link_pause(Link *link, bool paused);
 
-/* For writers that send again, or anew, what was lost. A subscriber of an XPUB link that is full loses frames instead
- * of stopping the writer and, through it, everybody else; link_send() says -EAGAIN only while nobody subscribes. On
- * other links it still says -EAGAIN, but nobody waits: no on_writable follows, and the journal hears nothing. */
+/* For writers that send again, or anew, what was lost. A subscriber of an XPUB link that is full loses
+ * frames instead of stopping the writer and, through it, everybody else; link_send() says -EAGAIN only
+ * while nobody subscribes. On other links it still says -EAGAIN, but nobody waits: no on_writable follows,
+ * and the journal hears nothing. */
 void link_let_drop(Link *link);
 
-/* Links that were connected: calls `fn` whenever a connection has been made, the first one too. What was under way in
- * the one before is lost. NULL ends it. 0 or a negative errno. */
+/* Links that were connected: calls `fn` whenever a connection has been made, the first one too. What was
+ * under way in the one before is lost. NULL ends it. 0 or a negative errno. */
 typedef void (*LinkConnectedFn)(Link *link, void *userdata);
 int link_on_connected(Link *link, LinkConnectedFn fn, void *userdata);
 

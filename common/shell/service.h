@@ -26,16 +26,17 @@ typedef struct ServiceSpec {
      * the configuration is wrong (exit 78, no restart), anything else exit 1 (systemd restarts). `problem` is
      * logged. */
     int (*start)(Service *service, void **ret_state, Problem *problem);
-    /* SIGTERM came: stop making new work and let what is under way arrive. True: nothing is, end now; false:
-     * service_exit() will be called when it has, and after SERVICE_DRAIN_USEC the process ends anyway. NULL: ends at
-     * once. */
+    /* SIGTERM came: stop making new work and let what is under way arrive. True: nothing is, end now;
+     * false: service_exit() will be called when it has, and after SERVICE_DRAIN_USEC the process ends
+     * anyway. NULL: ends at once. */
     bool (*drain)(void *state);
     /* Frees what start made; also called with what a failed start left in *ret_state (may be NULL). */
     void (*stop)(void *state);
 } ServiceSpec;
 
 /* Options every service has: --config FILE, --set SECTION.KEY=VALUE, --state-dir DIR, --runtime-dir DIR,
- * --check, --print-settings, --print-endpoints, --version, --help. Returns the exit status: 0, 1 failed, 64 usage, 78 configuration. */
+ * --check, --print-settings, --print-endpoints, --version, --help. Returns the exit status: 0, 1 failed,
+ * 64 usage, 78 configuration. */
 int service_main(const ServiceSpec *spec, int argc, char **argv);
 
 const char *service_name(const Service *service);     /* "traffic-sensor@camera" */
@@ -62,8 +63,8 @@ int service_take_fd(Service *service, const char *name);
  * produces. */
 int64_t service_epoch(const Service *service);
 
-/* Somebody else wrote with a higher epoch: the next life of this process begins above `epoch`. Durable when this
- * returns; what stands in the way is told in the journal. */
+/* Somebody else wrote with a higher epoch: the next life of this process begins above `epoch`. Durable
+ * when this returns; what stands in the way is told in the journal. */
 void service_raise_epoch(Service *service, int64_t epoch);
 
 /* STATUS= for the operator: what the service is doing, one line. Sent only when it changed, at most once a

@@ -2,20 +2,21 @@
  *
  * Chosen on purpose:
  *   - no ZMTP heartbeats, which a paused process does not answer: not the one that a debugger or a scheduler
- * stopped, nor the one that back-pressure stopped, for both the question and its answer stand in the queue behind
- * the frames. The kernel is asked instead (TCP keepalive), which answers however busy the process is;
+ *   stopped, nor the one that back-pressure stopped, for both the question and its answer stand in the queue
+ *   behind the frames. The kernel is asked instead (TCP keepalive), which answers however busy the process
+ *   is;
  *   - where what is lost is sent again, a connection on which nothing gets through for 1.5 s is given up
- * (MAXRT). After a long cut TCP itself would try ever more rarely and go on up to two minutes after the network
- * does; a new connection is there within a second of it. MAXRT also ends a connection whose reader takes nothing for so
- * long that all buffers are full: hence not for readers of the first implementation, which never get again what
- * stood in them;
- *   - ZMQ_IMMEDIATE on writing peers: without it a queue exists before its reader does, and what stands in it
- * is lost in silence when the connection fails. With it a send says EAGAIN until somebody is there;
+ *   (MAXRT). After a long cut TCP itself would try ever more rarely and go on up to two minutes after the
+ *   network does; a new connection is there within a second of it. MAXRT also ends a connection whose reader
+ *   takes nothing for so long that all buffers are full: hence not for readers of the first implementation,
+ *   which never get again what stood in them;
+ *   - ZMQ_IMMEDIATE on writing peers: without it a queue exists before its reader does, and what stands in
+ *   it is lost in silence when the connection fails. With it a send says EAGAIN until somebody is there;
  *   - no back-off between reconnections: a sensor of the first implementation publishes 0.5 s after it bound
- * its port, and what is sent before we are there is gone;
+ *   its port, and what is sent before we are there is gone;
  *   - a low HANDSHAKE_IVL and CONNECT_TIMEOUT: while systemd holds the port of a stopped service, TCP
- * connects and nobody answers; and a SYN into a cut network would otherwise be repeated ever more rarely, for
- * two minutes. The kernel of a city's machine answers a SYN within milliseconds. */
+ *   connects and nobody answers; and a SYN into a cut network would otherwise be repeated ever more rarely,
+ *   for two minutes. The kernel of a city's machine answers a SYN within milliseconds. */
 #include "shell/zsocket.h"
 
 #include <errno.h>
@@ -43,8 +44,9 @@ static const IntOption common_options[] = {
     {ZMQ_TCP_KEEPALIVE_CNT, 3},
 };
 
-/* Where what is lost is sent again. With MAXRT the kernel counts time and not keepalives: who only reads gives up within
- * 2 s, who writes after 1.5 s; of TCP's attempts at 0, 0.2, 0.6 and 1.4 s the last one still counts. */
+/* Where what is lost is sent again. With MAXRT the kernel counts time and not keepalives: who only reads
+ * gives up within 2 s, who writes after 1.5 s; of TCP's attempts at 0, 0.2, 0.6 and 1.4 s the last one
+ * still counts. */
 static const IntOption sent_again_options[] = {
     {ZMQ_TCP_MAXRT, 1500},
     {ZMQ_TCP_KEEPALIVE_IDLE, 1},

@@ -15,9 +15,9 @@
 int zsocket_context_new(void **ret);
 void zsocket_context_free(void *context); /* accepts NULL; every socket must be closed */
 
-/* Listens as `endpoint`. `fd` is a listening descriptor of systemd's, which is taken over even on failure, or
- * -1 to bind `address`. `is_sent_again`: what a connection loses comes again, so one that is dead is given up soon.
- * -EINVAL: the descriptor is not this endpoint's. */
+/* Listens as `endpoint`. `fd` is a listening descriptor of systemd's, which is taken over even on failure,
+ * or -1 to bind `address`. `is_sent_again`: what a connection loses comes again, so one that is dead is
+ * given up soon. -EINVAL: the descriptor is not this endpoint's. */
 int zsocket_bind(void *context, const Endpoint *endpoint, const char *address, int fd, bool is_sent_again,
                  void **ret, Problem *problem);
 
@@ -30,8 +30,8 @@ int zsocket_connect(void *context, const Endpoint *endpoint, const char *host, c
 int zsocket_pipe_reader(void *context, const char *name, int high_water_mark, void **ret, Problem *problem);
 int zsocket_pipe_writer(void *context, const char *name, int high_water_mark, void **ret, Problem *problem);
 
-/* Reports each connection of `watched` that is made or ends as a message: number of the event, value, address.
- * zsocket_unwatch() before closing `watched`. */
+/* Reports each connection of `watched` that is made or ends as a message: number of the event, value,
+ * address. zsocket_unwatch() before closing `watched`. */
 int zsocket_watch(void *context, void *watched, void **ret);
 void *zsocket_unwatch(void *watched, void *monitor);
 

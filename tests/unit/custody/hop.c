@@ -510,7 +510,8 @@ static void a_frame_that_its_hop_makes_too_large_is_counted_and_the_next_ones_ar
     assert_true(custody_counter(bench, "traffic_custody_given_up_total", "") == 2);
 }
 
-/* From the hops behind it a reader learns that nobody need wait for it, and would believe the same of what came before. */
+/* From the hops behind it a reader learns that nobody need wait for it, and would believe the same of what
+ * came before. */
 static void what_comes_before_a_frame_that_cannot_be_sent_is_not_given_up_with_it(void **state) {
     Bench *bench = *state;
     begin(bench);

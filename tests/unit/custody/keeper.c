@@ -1,4 +1,5 @@
-/* A spool in a running service: when it is committed, and what becomes of everything that can go wrong with its file. */
+/* A spool in a running service: when it is committed, and what becomes of everything that can go wrong
+ * with its file. */
 #include "custody/keeper.h"
 #include "harness.h"
 

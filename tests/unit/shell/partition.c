@@ -1,9 +1,9 @@
-/* A network that is cut in silence: packets vanish, and no process hears of it. The writer is here, its reader a child in
- * a network namespace of its own, at the other end of a bridge whose port goes down.
+/* A network that is cut in silence: packets vanish, and no process hears of it. The writer is here, its
+ * reader a child in a network namespace of its own, at the other end of a bridge whose port goes down.
  *
- * Nothing is timed. What a dead connection costs shows in whether it is given up while the network is still cut: left to
- * itself TCP would take a quarter of an hour. TRAFFIC_CUT_SEC=20 makes the cuts that long, and prints how soon after it
- * data flow again. */
+ * Nothing is timed. What a dead connection costs shows in whether it is given up while the network is
+ * still cut: left to itself TCP would take a quarter of an hour. TRAFFIC_CUT_SEC=20 makes the cuts that
+ * long, and prints how soon after it data flow again. */
 #include "harness.h"
 
 #include <errno.h>
