@@ -1,5 +1,5 @@
-/* A file that refuses to commit: since when, why, and when to try again. Time is a parameter; what is said about it,
- * and what waits meanwhile, is the owner's. */
+/* A file that refuses to commit: since when, why, and when to try again. Time is a parameter; what is said
+ * about it, and what waits meanwhile, is the owner's. */
 #pragma once
 
 #include "base/problem.h"
@@ -21,15 +21,15 @@ typedef struct CommitTrouble {
     Mono retry_at;
 } CommitTrouble;
 
-/* An attempt failed with `error` (negative): the next one is due at retry_at, after a pause that doubles. True when
- * this is the first one. */
+/* An attempt failed with `error` (negative): the next one is due at retry_at, after a pause that doubles.
+ * True when this is the first one. */
 bool commit_trouble_failed(CommitTrouble *trouble, int error, const Problem *why, Mono now);
 
 /* An attempt succeeded. True when that ends a trouble; `since` and `why` stay to be told. */
 bool commit_trouble_ended(CommitTrouble *trouble);
 
-/* After a failed write or fsync nothing that the connection believes about the file is to be trusted: it is closed and
- * opened anew before the next attempt. */
+/* After a failed write or fsync nothing that the connection believes about the file is to be trusted: it is
+ * closed and opened anew before the next attempt. */
 static inline bool commit_trouble_wants_reopening(int error) {
     return error == -EIO || error == -EROFS;
 }

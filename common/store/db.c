@@ -164,7 +164,8 @@ const DbKind db_traffic = {
     .after_doubt = "UPDATE totals SET needs_refill = 1",
 };
 
-/* For a file too large to read at every start, and what the check of the pages does not look at in a small one. */
+/* For a file too large to read at every start, and what the check of the pages does not look at in a small
+ * one. */
 static int check_samples(sqlite3 *db, const DbKind *kind, Problem *problem) {
     int64_t ignored;
     for (const char *const *sample = kind->samples; *sample; sample++) {
@@ -214,12 +215,12 @@ static int rewrite_log(sqlite3_file *log) {
     return rc;
 }
 
-/* Makes durable what the log holds. A process that was killed between writing a commit and syncing it, or whose sync
- * failed, leaves a commit that the next one reads but that no disk holds: it would be answered for and lost with the
- * power, and with it what is written behind it. After a failed sync the kernel believes that the pages are clean;
- * another sync would write nothing, and a checkpoint would bring the file ahead of the log. Hence the rewriting, and
- * until it is done no checkpoint, not even that of closing. A file that cannot be written now may still be asked; its
- * first commit says what is wrong. */
+/* Makes durable what the log holds. A process that was killed between writing a commit and syncing it, or
+ * whose sync failed, leaves a commit that the next one reads but that no disk holds: it would be answered for
+ * and lost with the power, and with it what is written behind it. After a failed sync the kernel believes
+ * that the pages are clean; another sync would write nothing, and a checkpoint would bring the file ahead of
+ * the log. Hence the rewriting, and until it is done no checkpoint, not even that of closing. A file that
+ * cannot be written now may still be asked; its first commit says what is wrong. */
 static int settle_log(sqlite3 *db, const char *path, Problem *problem) {
     sqlite3_file *log = NULL;
     int r = db_run(db, "BEGIN IMMEDIATE", problem);

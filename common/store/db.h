@@ -47,8 +47,8 @@ int db_open_reader(const char *path, sqlite3 **ret, Problem *problem);
 sqlite3 *db_close(sqlite3 *db);
 DEFINE_FREEP(sqlite3, db_close)
 
-/* The same after a failed write or sync: the file is left as it is. Closing would copy the log into it, trusting that
- * the log is on the disk; the next db_open() makes sure of that first. */
+/* The same after a failed write or sync: the file is left as it is. Closing would copy the log into it,
+ * trusting that the log is on the disk; the next db_open() makes sure of that first. */
 sqlite3 *db_close_in_doubt(sqlite3 *db);
 DEFINE_FREEP(sqlite3, db_close_in_doubt)
 
@@ -59,8 +59,9 @@ int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem)
  * new name. */
 int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem);
 
-/* Remembers beside the file that damage was met while running, so that the next opening reads all of it whatever
- * its size. A file that is whole all the same is not trusted to be complete: a store wants a refill. */
+/* Remembers beside the file that damage was met while running, so that the next opening reads all of it
+ * whatever its size. A file that is whole all the same is not trusted to be complete: a store wants a
+ * refill. */
 void db_mark_suspect(const char *path);
 
 /* The last error of the connection as a negative errno, with SQLite's words in `problem` after `what`. Full:

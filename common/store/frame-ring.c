@@ -1,6 +1,7 @@
-/* The frames lie one behind the other in blocks, and an index that doubles when it is full says where each one is:
- * nothing is moved when the ring grows, so that a borrowed frame stays where it is and no push takes long. A block
- * goes when the last frame in it has gone; one is kept, because a ring in a steady state needs the next one soon. */
+/* The frames lie one behind the other in blocks, and an index that doubles when it is full says where each
+ * one is: nothing is moved when the ring grows, so that a borrowed frame stays where it is and no push takes
+ * long. A block goes when the last frame in it has gone; one is kept, because a ring in a steady state needs
+ * the next one soon. */
 #include "store/frame-ring.h"
 
 #include <errno.h>

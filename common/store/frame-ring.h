@@ -1,5 +1,6 @@
-/* Frames in memory by position: a ring that begins at one position and ends at another, without gaps. A sensor keeps
- * in it what the broker has not committed; a spool what is not on disk yet, and the newest of what is. */
+/* Frames in memory by position: a ring that begins at one position and ends at another, without gaps. A
+ * sensor keeps in it what the broker has not committed; a spool what is not on disk yet, and the newest of
+ * what is. */
 #pragma once
 
 #include "base/macro.h"
@@ -14,7 +15,8 @@ int frame_ring_new(FrameRing **ret);
 FrameRing *frame_ring_free(FrameRing *ring);
 DEFINE_FREEP(FrameRing, frame_ring_free)
 
-/* Copies a frame to the end; the first one of an empty ring gets `position`, later ones the next each. 0 or -ENOMEM. */
+/* Copies a frame to the end; the first one of an empty ring gets `position`, later ones the next each. 0 or
+ * -ENOMEM. */
 int frame_ring_push(FrameRing *ring, uint64_t position, const void *frame, size_t size);
 
 /* The frame at `position`, borrowed until the ring changes; NULL when it is not here. */

@@ -1,6 +1,7 @@
-/* The subtle thing: the transaction that a cursor was written in may be rolled back, and nobody tells. So nothing is
- * remembered here of what the table holds: each save finds out by its own UPDATE whether the stream has a row. Only
- * when it has none can there be one row too many, and then the table is compared with the intake. */
+/* The subtle thing: the transaction that a cursor was written in may be rolled back, and nobody tells. So
+ * nothing is remembered here of what the table holds: each save finds out by its own UPDATE whether the
+ * stream has a row. Only when it has none can there be one row too many, and then the table is compared with
+ * the intake. */
 #include "store/intake-table.h"
 
 #include "store/db.h"

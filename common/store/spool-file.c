@@ -1,5 +1,5 @@
-/* A spool's statements. The rows are checked here and not by SQLite: the check of its pages does not see a bit that
- * flipped inside a frame, nor a row that is missing in the middle. */
+/* A spool's statements. The rows are checked here and not by SQLite: the check of its pages does not see a
+ * bit that flipped inside a frame, nor a row that is missing in the middle. */
 #include "store/spool-file.h"
 
 #include "store/db.h"
@@ -196,7 +196,7 @@ static int check_rows(sqlite3 *db, SpoolHead *head, Problem *problem) {
     return r;
 }
 
-/* Two statements for each name: add it when it is new, and see how far it is. */
+/* How far it is; -ENOENT when it is new to the file. */
 static int load_reader(sqlite3 *db, const char *name, const SpoolHead *head, uint64_t *ret,
                        Problem *problem) {
     sqlite3_stmt *select;
@@ -265,9 +265,10 @@ static int load_readers(sqlite3 *db, const char *const *readers, SpoolHead *head
 
 /* --- opening --- */
 
-/* The log grows by what a batch writes and is copied into the file when it has this many pages: 8 MB, a few hundred
- * batches of a steady flow, whose rows live in few pages that are written again and again, so that little is left to
- * copy. More would make that one commit in hundreds take long when the frames only pile up. */
+/* The log grows by what a batch writes and is copied into the file when it has this many pages: 8 MB, a few
+ * hundred batches of a steady flow, whose rows live in few pages that are written again and again, so that
+ * little is left to copy. More would make that one commit in hundreds take long when the frames only pile
+ * up. */
 #define TUNING "PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216"
 
 int spool_file_open(const char *path, const char *const *readers, SpoolFile **ret, SpoolHead *ret_head,

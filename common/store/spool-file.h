@@ -1,5 +1,5 @@
-/* The file of a spool: its statements, each a page of rows or less, and what it holds when it is opened. Knows
- * transactions as begin and commit; what belongs into one is spool.c's. */
+/* The file of a spool: its statements, each a page of rows or less, and what it holds when it is opened.
+ * Knows transactions as begin and commit; what belongs into one is spool.c's. */
 #pragma once
 
 #include "base/macro.h"
@@ -20,8 +20,8 @@ typedef struct SpoolHead {
     uint64_t acknowledged[SPOOL_READERS_MAX];
 } SpoolHead;
 
-/* Opens, checks every row, and makes the table of readers that of `readers` (at most SPOOL_READERS_MAX). 0, or as
- * db_open(). Cost: two passes over the file. */
+/* Opens, checks every row, and makes the table of readers that of `readers` (at most SPOOL_READERS_MAX). 0,
+ * or as db_open(). Cost: two passes over the file. */
 int spool_file_open(const char *path, const char *const *readers, SpoolFile **ret, SpoolHead *ret_head,
                     Problem *problem);
 SpoolFile *spool_file_free(SpoolFile *file);
@@ -41,8 +41,8 @@ int spool_file_delete(SpoolFile *file, uint64_t until, uint64_t *ret_odometer, P
 int spool_file_save_head(SpoolFile *file, uint64_t stream, uint64_t last, Problem *problem);
 int spool_file_save_reader(SpoolFile *file, const char *name, uint64_t acknowledged, Problem *problem);
 
-/* Pushes the frames from `position` on to `page`, which is empty: at least one, at most `n_max`, fewer when they are
- * large. -EUCLEAN when a row is missing or not what was written, -ENOMEM. */
+/* Pushes the frames from `position` on to `page`, which is empty: at least one, at most `n_max`, fewer when
+ * they are large. -EUCLEAN when a row is missing or not what was written, -ENOMEM. */
 int spool_file_read(SpoolFile *file, uint64_t position, size_t n_max, FrameRing *page, Problem *problem);
 
 /* What stands beside each frame, to know it again. */

@@ -1,5 +1,5 @@
-/* Frames that were read from a spool's file in advance, a page of rows at a time. As many pages as there are readers,
- * so that readers at different places do not throw out each other's. */
+/* Frames that were read from a spool's file in advance, a page of rows at a time. As many pages as there are
+ * readers, so that readers at different places do not throw out each other's. */
 #pragma once
 
 #include "store/frame-ring.h"

@@ -1,14 +1,15 @@
-/* Saving what can be read of a damaged spool. It may be interrupted at any point, so the good copy is made beside the
- * damaged file and complete before anything is renamed:
+/* Saving what can be read of a damaged spool. It may be interrupted at any point, so the good copy is made
+ * beside the damaged file and complete before anything is renamed:
  *
  *     NAME.saving    being filled; from an earlier attempt it is thrown away
- *     NAME.saved     complete: from here on the damaged file is no longer needed, and spool_open() refuses NAME
+ *     NAME.saved     complete: from here on the damaged file is no longer needed, and spool_open() refuses
+ *                    NAME
  *     NAME           the damaged file goes aside, then NAME.saved takes its name
  *
- * The cursors are not taken over. A reader that gets a frame twice knows it by its identity; a cursor with a flipped
- * bit would let frames go that nobody has. The same holds for the links that fill the spool: their writers still have
- * what this file acknowledged last, and sending that again costs nothing, while a cursor that outlived its frames
- * would lose them. */
+ * The cursors are not taken over. A reader that gets a frame twice knows it by its identity; a cursor with a
+ * flipped bit would let frames go that nobody has. The same holds for the links that fill the spool: their
+ * writers still have what this file acknowledged last, and sending that again costs nothing, while a cursor
+ * that outlived its frames would lose them. */
 #include "store/spool-salvage.h"
 
 #include "store/db.h"
@@ -42,8 +43,8 @@ bool spool_salvage_is_unfinished(const char *path) {
 
 /* --- reading what is left --- */
 
-/* The damaged file as it is: nothing is written to it, not even what its log still holds. NULL when it is no database
- * any more. */
+/* The damaged file as it is: nothing is written to it, not even what its log still holds. NULL when it is no
+ * database any more. */
 static sqlite3 *open_damaged(const char *path) {
     scoped(db_closep) sqlite3 *db = NULL;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;

@@ -3,5 +3,6 @@
 
 #include <stdbool.h>
 
-/* A salvage has made its copy and was interrupted before the names were changed: the file is not the one to open. */
+/* A salvage has made its copy and was interrupted before the names were changed: the file is not the one to
+ * open. */
 bool spool_salvage_is_unfinished(const char *path);

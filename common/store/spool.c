@@ -6,8 +6,8 @@
  *     first        the oldest row in the file
  *     oldest       the first that a reader still needs; rows before it go, a bounded number with each commit
  *     committed    the newest that may be read
- *     in_file      the newest row in the file. Behind `committed` only after a commit failed, the file was opened
- *                  anew, and what failed was found to be in it: then it must not be inserted twice
+ *     in_file      the newest row in the file. Behind `committed` only after a commit failed, the file was
+ *                  opened anew, and what failed was found to be in it: then it must not be inserted twice
  *     last         the newest that was appended; what is behind `committed` is pending, and in memory */
 #include "store/spool.h"
 
@@ -154,7 +154,8 @@ int spool_add_intake(Spool *spool, const char *link, Intake *intake, Problem *pr
 
 /* --- opening again --- */
 
-/* It must be the file that was open before: neither one that somebody put in its place nor an older state of it. */
+/* It must be the file that was open before: neither one that somebody put in its place nor an older state of
+ * it. */
 static int check_same(const Spool *spool, const SpoolHead *head, Problem *problem) {
     bool is_same_stream = head->stream == spool->stream_in_file || head->stream == spool->stream;
     if (is_same_stream && head->last >= spool->committed && head->last <= spool->last &&

@@ -1,9 +1,10 @@
-/* A spool and a store on a disk that forgets what was not synced, through power cuts at any write, killed processes,
- * full disks, failed writes and failed syncs: whatever was said to be committed is there, nothing is there by half, no
- * position is given to a second frame, and a cursor never says more or less than what stands beside it.
+/* A spool and a store on a disk that forgets what was not synced, through power cuts at any write, killed
+ * processes, full disks, failed writes and failed syncs: whatever was said to be committed is there, nothing
+ * is there by half, no position is given to a second frame, and a cursor never says more or less than what
+ * stands beside it.
  *
- *     TRAFFIC_PROPERTY_STEPS=10000000   how many steps (default: a million); one in twenty is made, because one costs
- *                                       as much time as twenty of other tests
+ *     TRAFFIC_PROPERTY_STEPS=10000000   how many steps (default: a million); one in twenty is made, because
+ *                                       one costs as much time as twenty of other tests
  *     TRAFFIC_PROPERTY_SEED=1           repeat a run (default: a new seed, printed)
  */
 #include "store-testing.h"

@@ -20,7 +20,7 @@ typedef enum CustodyBreak {
     BREAK_SEND_BEFORE_COMMIT,
     BREAK_CURSOR_APART, /* not in the transaction of what it guards, but in the next one */
     BREAK_KEEP_STREAM,  /* no new stream for a spool that was put back */
-    BREAK_KEEP_CURSOR, /* the outbox's cursor of a store with a new disk does not go back before it is filled */
+    BREAK_KEEP_CURSOR,  /* the outbox's cursor of a store with a new disk does not go back before a refill */
     BREAK_DELETE_AFTER_ONE,    /* the outbox deletes what one store has */
     BREAK_BELIEVE_DEAD_STORES, /* queries go to the primary, whatever its heartbeat says */
 } CustodyBreak;

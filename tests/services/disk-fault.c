@@ -1,5 +1,5 @@
-/* A disk that misbehaves, for one process: preloaded (LD_PRELOAD), it looks at the file named by TRAFFIC_DISK_FAULT
- * whenever the process writes or syncs a database, and does what the word in it says:
+/* A disk that misbehaves, for one process: preloaded (LD_PRELOAD), it looks at the file named by
+ * TRAFFIC_DISK_FAULT whenever the process writes or syncs a database, and does what the word in it says:
  *
  *     slow       waits as long as the word stands there
  *     eio        writes and syncs fail with an input/output error

@@ -1,4 +1,5 @@
-/* A ring of frames against what it promises: positions without gaps, borrowed frames that stay where they are. */
+/* A ring of frames against what it promises: positions without gaps, borrowed frames that stay where they
+ * are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

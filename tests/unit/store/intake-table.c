@@ -183,7 +183,8 @@ static void forgotten_stream_leaves_the_file_also_after_a_rollback(void **state)
     assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM intake WHERE stream = 1"), 0);
 }
 
-/* All places taken over at once: as many rows again as there are places stand in the table before it is pruned. */
+/* All places taken over at once: as many rows again as there are places stand in the table before it is
+ * pruned. */
 static void whole_table_may_change_in_one_transaction(void **state) {
     Fixture *fixture = *state;
     for (uint64_t stream = 1; stream <= INTAKE_STREAMS; stream++)

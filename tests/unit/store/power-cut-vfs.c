@@ -1,5 +1,5 @@
-/* Names point to files twice: as the process sees it now, and as the disk has it. A file has its bytes twice as well,
- * and between the two a list of what was written since the last sync. */
+/* Names point to files twice: as the process sees it now, and as the disk has it. A file has its bytes twice
+ * as well, and between the two a list of what was written since the last sync. */
 #include "power-cut-vfs.h"
 
 #include "core/random.h"
@@ -410,8 +410,8 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = on_shm_unmap,
 };
 
-/* The first sync of a log or journal takes the directory with it, as SQLite does it on Linux; that of a database does
- * not. */
+/* The first sync of a log or journal takes the directory with it, as SQLite does it on Linux; that of a
+ * database does not. */
 static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *ret_flags) {
     Handle *handle = (Handle *)file;
     (void)vfs;

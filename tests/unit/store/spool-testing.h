@@ -1,5 +1,5 @@
-/* What the tests of the spool share: one that is open in a directory of its own, and frames that say at which position
- * they belong. */
+/* What the tests of the spool share: one that is open in a directory of its own, and frames that say at which
+ * position they belong. */
 #pragma once
 
 #include "store-testing.h"

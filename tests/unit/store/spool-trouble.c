@@ -223,8 +223,9 @@ static void commit_that_a_killed_process_left_unsynced_is_durable_once_it_was_re
     assert_readable(fixture, 1, 10);
 }
 
-/* As before, but the sync at the opening fails as well, and then the power goes. What closing copies into the file
- * would be newer than the log that comes back, and rows that the failed commit deleted would be gone from under it. */
+/* As before, but the sync at the opening fails as well, and then the power goes. What closing copies into the
+ * file would be newer than the log that comes back, and rows that the failed commit deleted would be gone
+ * from under it. */
 static void file_that_could_not_be_opened_is_left_as_it_was(void **state) {
     SpoolFixture *fixture = *state;
     for (unsigned n = 1; n < 30; n++) {

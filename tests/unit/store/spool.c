@@ -1,5 +1,5 @@
-/* A spool under good conditions and at its limits: nothing that was appended may be missing, nothing readable that is
- * not on disk, no position given twice. */
+/* A spool under good conditions and at its limits: nothing that was appended may be missing, nothing readable
+ * that is not on disk, no position given twice. */
 #include "spool-testing.h"
 
 #include "store/spool-file.h"

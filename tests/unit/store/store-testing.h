@@ -48,7 +48,8 @@ RecordWriter *test_writer(sqlite3 *db);
 int64_t test_integer(sqlite3 *db, const char *sql);
 void test_run(sqlite3 *db, const char *sql);
 
-/* Every statement that is prepared on the connection finds its rows by a primary key. Returns how many look for any. */
+/* Every statement that is prepared on the connection finds its rows by a primary key. Returns how many look
+ * for any. */
 int test_search_by_primary_key(sqlite3 *db);
 
 /* Inserts and commits events first..last. */
