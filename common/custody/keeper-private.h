@@ -38,9 +38,6 @@ struct Keeper {
 void keeper_make_metrics(Keeper *keeper);
 void keeper_count(Keeper *keeper);
 
-/* How much of the limit is used; above 1 there is only what belongs to frames that were taken before. */
-double keeper_used(const Keeper *keeper);
-
 /* The alarm's edges. */
 void keeper_follow_alarm(Keeper *keeper);
 

@@ -54,6 +54,9 @@ bool keeper_can_take(const Keeper *keeper);
 bool keeper_can_commit(const Keeper *keeper);
 const char *keeper_trouble(const Keeper *keeper); /* "" when it can */
 
+/* How much of the limit is used; above 1 there is only what belongs to frames that were taken before. */
+double keeper_used(const Keeper *keeper);
+
 /* The spool as a SenderSource, its five functions in order; `userdata` is a KeeperReader. */
 typedef struct KeeperReader {
     Keeper *keeper;

@@ -232,11 +232,6 @@ uint64_t spool_bytes(const Spool *spool) {
     return spool->odometer - spool->odometer_before + spool->bytes_to_insert;
 }
 
-double spool_used(const Spool *spool) {
-    double used = (double)spool_bytes(spool) / (double)spool->limits.max_bytes;
-    return used < 1 ? used : 1;
-}
-
 uint64_t spool_acknowledged(const Spool *spool, unsigned reader) {
     return spool->readers[reader].acknowledged;
 }

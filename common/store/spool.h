@@ -83,7 +83,6 @@ uint64_t spool_last(const Spool *spool);      /* the newest, pending included */
 
 /* Of the frames in the file and of those pending: falls with the commit that deletes. */
 uint64_t spool_bytes(const Spool *spool);
-double spool_used(const Spool *spool); /* of max_bytes, 0..1 */
 
 /* The frame at `position`, borrowed until the next call of any function of this spool. 1; 0 when there is
  * none (not committed yet, or every reader has it); negative: db_error(). Reading on is cheap: from memory,

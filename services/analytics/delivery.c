@@ -272,7 +272,7 @@ uint64_t delivery_waiting_usec(const Delivery *delivery, StoreRole role) {
 }
 
 double delivery_used(const Delivery *delivery) {
-    return spool_used(spool_of(delivery));
+    return keeper_used(delivery->keeper);
 }
 
 uint64_t delivery_bytes(const Delivery *delivery) {

@@ -72,6 +72,6 @@ uint64_t delivery_backlog(const Delivery *delivery, StoreRole role);
 /* For how long it has acknowledged nothing although it lacks something; 0 when it lacks nothing. */
 uint64_t delivery_waiting_usec(const Delivery *delivery, StoreRole role);
 
-double delivery_used(const Delivery *delivery); /* of the outbox, 0..1 */
+double delivery_used(const Delivery *delivery); /* of the outbox; see keeper_used() */
 uint64_t delivery_bytes(const Delivery *delivery);
 const DurableLatency *delivery_latency(const Delivery *delivery);

@@ -453,6 +453,7 @@ static void a_full_spool_stops_the_flow_and_keeps_room_for_what_was_taken(void *
     append_some(bench, 99);
     assert_true(bench->flows);
     append_some(bench, 1);
+    assert_true(keeper_used(bench->keeper) == 1);
     assert_false(bench->flows);
     assert_false(keeper_can_take(bench->keeper));
     assert_true(keeper_can_commit(bench->keeper));
