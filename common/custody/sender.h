@@ -65,6 +65,6 @@ int sender_on_writable(Sender *sender);
 void sender_reader_is_there(Sender *sender, bool is_there);
 
 const Outflow *sender_outflow(const Sender *sender);
-bool sender_is_waiting(
-    const Sender
-        *sender); /* frames are under way and nobody has acknowledged any for seconds: the journal said so */
+
+/* The reader lacks something and has acknowledged nothing for seconds: the journal said so. */
+bool sender_is_waiting(const Sender *sender);

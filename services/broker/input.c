@@ -82,10 +82,6 @@ static int judge(Input *input, const LinkFrame *frame, RefuseFn refuse, size_t *
 
 /* --- in the loop: what becomes of it --- */
 
-bool input_is_waiting(const Input *input) {
-    return input->waiting != NULL;
-}
-
 static int settle(Input *input, const Judged *judged, size_t size) {
     if (judged->has_hop && !input->handlers.is_wanted(&judged->hop, input->userdata))
         return 0;

@@ -34,5 +34,3 @@ Input *input_free(Input *input);
 
 /* Takes what was kept, and reads on when it could be. 0 or a negative errno that ends the process. */
 int input_resume(Input *input);
-
-bool input_is_waiting(const Input *input);
