@@ -19,8 +19,7 @@ void hop_writer_begins(CustodyHop *hop) {
     outflow_init(&hop->flow, &limits, disk->acknowledged[hop->reader_number], disk->last);
 }
 
-/* What the outflow counts as acknowledged goes to the disk with the next commit, or to the sensor's client.
- */
+/* What the outflow counts as acknowledged goes to the disk with the next commit, or to a sensor's client. */
 static void keep_acknowledged(CustodyHop *hop) {
     Spool *spool = spool_of(hop);
     uint64_t *kept = &spool->memory.acknowledged[hop->reader_number];

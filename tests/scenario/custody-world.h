@@ -1,5 +1,4 @@
-/* What the parts of the model share: processes, disks, hops, and the truth. Only for the files of the model.
- */
+/* What the files of the model share, and nobody else: processes, disks, hops, and the truth. */
 #pragma once
 
 #include "core/failover.h"

@@ -2,8 +2,7 @@
  * acknowledged to a sensor's client is in both stores, and nothing waits anywhere; and while it lasts
  * failover keeps its word. Then the same with one rule broken at a time, which the verdict must notice.
  *
- *     test-scenario-custody [SEED]     the seed of the first run of each scenario; printed at the start
- * */
+ *     test-scenario-custody [SEED]     the seed of the first run of each scenario; printed at the start */
 #include "custody-model.h"
 
 #include <setjmp.h>
