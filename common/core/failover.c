@@ -100,14 +100,22 @@ static FailoverChange judge_silence(Failover *failover, StoreRole role, Mono now
     return (FailoverChange){.role = role};
 }
 
+/* A stall of our own of `stall_usec`, which ends now. */
+static void forgive(StoreWatch *store, const FailoverTimes *times, uint64_t stall_usec, Mono now) {
+    bool is_first = store->last_good.usec != store->forgiven.usec;
+    store->last_good = is_first ? now : mono_after(store->last_good, stall_usec - 2 * times->beat_usec);
+    store->forgiven = store->last_good;
+}
+
 FailoverChanges failover_tick(Failover *failover, Mono now) {
-    bool was_stalled = mono_between(failover->last_tick, now) > 2 * failover->times.beat_usec;
+    uint64_t since_usec = mono_between(failover->last_tick, now);
+    bool was_stalled = since_usec > 2 * failover->times.beat_usec;
     FailoverChanges changes = {0};
     failover->last_tick = now;
     failover->n_own_stalls += was_stalled;
     for (int role = 0; role < STORE_ROLE_COUNT; role++) {
         if (was_stalled)
-            failover->stores[role].last_good = now;
+            forgive(&failover->stores[role], &failover->times, since_usec, now);
         changes.of[role] = judge_silence(failover, (StoreRole)role, now);
     }
     return changes;

@@ -6,7 +6,9 @@
  *
  * The subtle thing is the watcher's own health. A process that was stopped for a second finds every deadline
  * of its peers passed, while their beats wait unread in its sockets. So a late tick accuses nobody: it
- * restarts the deadlines and is counted. */
+ * restarts the deadlines and is counted. Once: of late ticks that follow without a good beat between them each
+ * takes two periods of the deadline, or a process that stands still again and again would never find a store
+ * dead. */
 #pragma once
 
 #include "base/time.h"
@@ -38,6 +40,7 @@ typedef struct FailoverTimes {
 typedef struct StoreWatch {
     StoreState state;
     Mono last_good;      /* good beat, or start, or the last stall of our own */
+    Mono forgiven;       /* equal to `last_good`: that is of a stall, and no good beat has come since */
     Mono last_heard;     /* beat of any kind */
     Mono changed;        /* when `state` was entered */
     unsigned good_beats; /* in a row, while dead */
@@ -75,7 +78,7 @@ typedef struct FailoverChanges {
 } FailoverChanges;
 
 /* To be called every beat_usec. Later than two periods after the last call it is a stall of our own:
- * deadlines restart. */
+ * deadlines restart, or shrink by two periods where they were restarted already and nothing was heard since. */
 FailoverChanges failover_tick(Failover *failover, Mono now);
 
 /* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that

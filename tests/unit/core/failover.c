@@ -230,6 +230,38 @@ static void a_late_tick_accuses_nobody_and_is_counted(void **state) {
     assert_int_equal(failover.n_own_stalls, 1);
 }
 
+/* Once, and after that nobody was heard: a process that stands still again and again would otherwise wait for
+ * a dead store for ever. */
+static void late_ticks_one_after_the_other_do_not_keep_a_dead_store_alive(void **state) {
+    (void)state;
+    uint64_t late = 2 * BEAT + 1, n_ticks = 0, msec = 0;
+    while (state_of(STORE_ROLE_PRIMARY) != STORE_DEAD && n_ticks < 10) {
+        (void)failover_tick(&failover, at(msec += late));
+        (void)beat(STORE_ROLE_REPLICA, true, msec + 1);
+        (void)beat(STORE_ROLE_PRIMARY, false, msec + 1); /* it beats and cannot commit */
+        n_ticks++;
+    }
+    assert_int_equal(n_ticks, 1 + DEAD / (2 * BEAT));
+    assert_int_equal(state_of(STORE_ROLE_REPLICA), STORE_ALIVE);
+    assert_int_equal(failover.n_own_stalls, n_ticks);
+}
+
+static void two_long_stalls_without_a_beat_between_them_accuse_nobody(void **state) {
+    (void)state;
+    (void)failover_tick(&failover, at(10 * DEAD));
+    assert_false(failover_tick(&failover, at(20 * DEAD)).of[STORE_ROLE_PRIMARY].has_changed);
+    assert_false(failover_tick(&failover, at(20 * DEAD + BEAT - 1)).of[STORE_ROLE_PRIMARY].has_changed);
+}
+
+static void a_good_beat_earns_a_whole_deadline_after_the_next_stall(void **state) {
+    (void)state;
+    (void)failover_tick(&failover, at(10 * DEAD));
+    (void)beat(STORE_ROLE_PRIMARY, true, 10 * DEAD + 1);
+    (void)failover_tick(&failover, at(20 * DEAD));
+    assert_int_not_equal(tick(21 * DEAD - 1).of[STORE_ROLE_PRIMARY].after, STORE_DEAD);
+    assert_int_equal(tick(21 * DEAD).of[STORE_ROLE_PRIMARY].after, STORE_DEAD);
+}
+
 static void two_periods_are_still_on_time(void **state) {
     (void)state;
     (void)failover_tick(&failover, at(2 * BEAT));
@@ -315,6 +347,9 @@ int main(void) {
         cmocka_unit_test_setup(a_store_that_beats_but_cannot_commit_dies_for_that_reason, fresh),
         cmocka_unit_test_setup(a_store_that_could_not_commit_long_ago_dies_of_silence, fresh),
         cmocka_unit_test_setup(a_late_tick_accuses_nobody_and_is_counted, fresh),
+        cmocka_unit_test_setup(late_ticks_one_after_the_other_do_not_keep_a_dead_store_alive, fresh),
+        cmocka_unit_test_setup(two_long_stalls_without_a_beat_between_them_accuse_nobody, fresh),
+        cmocka_unit_test_setup(a_good_beat_earns_a_whole_deadline_after_the_next_stall, fresh),
         cmocka_unit_test_setup(two_periods_are_still_on_time, fresh),
         cmocka_unit_test_setup(nobody_is_dead_before_the_first_dead_time, fresh),
         cmocka_unit_test_setup(the_primary_answers_unless_it_is_dead_then_the_replica, fresh),
