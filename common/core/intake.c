@@ -59,7 +59,9 @@ void intake_restore(Intake *intake, uint64_t stream, int64_t epoch, uint64_t com
 /* --- judging --- */
 
 static IntakeAnswer accept(IntakeCursor *cursor, uint64_t position) {
-    IntakeAnswer answer = {.verdict = INTAKE_ACCEPT, .n_given_up = position - cursor->accepted - 1};
+    IntakeAnswer answer = {.verdict = INTAKE_ACCEPT,
+                           .n_given_up = position - cursor->accepted - 1,
+                           .is_another = cursor->is_another};
     cursor->accepted = position;
     cursor->has_asked = false;
     return answer;
@@ -85,8 +87,11 @@ IntakeAnswer intake_judge(Intake *intake, const Hop *hop) {
     if (!hop_is_possible(hop))
         return (IntakeAnswer){.verdict = INTAKE_GAP};
     IntakeCursor *cursor = cursor_find(intake, hop->stream);
-    if (!cursor)
+    if (!cursor) {
+        bool is_another = intake_newest(intake) != NULL;
         cursor = cursor_make(intake, hop->stream, hop->epoch, hop->oldest - 1);
+        cursor->is_another = is_another;
+    }
     if (hop->epoch < intake->writer_epoch) {
         cursor->is_to_tell = true; /* it learns of its successor from the epoch in the acknowledgement */
         return (IntakeAnswer){.verdict = INTAKE_FENCED};
@@ -106,6 +111,7 @@ void intake_committed(Intake *intake) {
         if (cursor->accepted == cursor->committed)
             continue;
         cursor->committed = cursor->accepted;
+        cursor->is_another = false;
         cursor->is_to_tell = true;
     }
 }

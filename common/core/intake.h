@@ -19,6 +19,7 @@ typedef struct IntakeCursor {
     uint64_t accepted, committed;
     uint64_t heard;  /* of Intake.clock: only an order */
     bool has_asked;  /* for what follows `accepted`; once is enough until something comes */
+    bool is_another; /* nothing of it is committed yet, and other streams were heard before it */
     bool is_to_tell; /* the reader owes the writer an acknowledgement */
 } IntakeCursor;
 
@@ -39,6 +40,7 @@ typedef struct IntakeAnswer {
     IntakeVerdict verdict;
     bool must_ask;       /* GAP, the first time: acknowledge now with `asks` */
     uint64_t n_given_up; /* ACCEPT: positions before it that its writer no longer has and that never came */
+    bool is_another;     /* ACCEPT: of a stream that has come beside those known, or in the place of one */
 } IntakeAnswer;
 
 void intake_init(Intake *intake);

@@ -40,6 +40,7 @@ struct Receiver {
     char *frame; /* without its hop; FRAME_MAX_BYTES */
     Timer *owed_timer, *keep_alive_timer;
     bool is_owed_timer_set;
+    bool has_hole;
 
     Metric *received[OUTCOME_COUNT], *given_up;
     JournalLimit lost_limit;
@@ -159,6 +160,8 @@ ReceiverVerdict receiver_judge_hop(Receiver *receiver, const Hop *hop) {
                                        [INTAKE_FENCED] = OUTCOME_FENCED};
     const IntakeAnswer answer = intake_judge(receiver->intake, hop);
     metric_add(receiver->received[outcomes[answer.verdict]], 1);
+    if (answer.verdict == INTAKE_ACCEPT)
+        receiver->has_hole = answer.n_given_up > 0 || answer.is_another;
     if (answer.n_given_up > 0)
         tell_given_up(receiver, hop, answer.n_given_up);
     if (answer.must_ask)
@@ -179,6 +182,10 @@ ReceiverVerdict receiver_judge(Receiver *receiver, const LinkFrame *frame, LinkF
     ret_frame->data = receiver->frame;
     ret_frame->size = size;
     return receiver_judge_hop(receiver, &hop);
+}
+
+bool receiver_has_hole(const Receiver *receiver) {
+    return receiver->has_hole;
 }
 
 /* --- making and ending --- */

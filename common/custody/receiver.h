@@ -34,5 +34,9 @@ ReceiverVerdict receiver_judge(Receiver *receiver, const LinkFrame *frame, LinkF
 /* The same for who took the hop off already (a thread). */
 ReceiverVerdict receiver_judge_hop(Receiver *receiver, const Hop *hop);
 
+/* Whether there may be a hole before the frame that was taken last: its writer no longer has what came before
+ * it, or its stream has come in the place of another one that may have ended unheard. */
+bool receiver_has_hole(const Receiver *receiver);
+
 /* After each commit: acknowledges what is owed. */
 void receiver_acknowledge(Receiver *receiver);

@@ -29,8 +29,9 @@ struct GroupCommit {
     size_t kept_bytes, kept_capacity;
     size_t rows_waiting;
     bool is_touched; /* a cursor waits */
-    Mono oldest;     /* when the first of what waits came */
-    bool is_behind;  /* the open transaction, if any, lacks records that wait: all of them must be inserted
+    bool wants_refill;
+    Mono oldest;    /* when the first of what waits came */
+    bool is_behind; /* the open transaction, if any, lacks records that wait: all of them must be inserted
                         again */
 
     CommitTrouble trouble;
@@ -103,10 +104,18 @@ void group_commit_touch(GroupCommit *group, Mono now) {
     group->is_touched = true;
 }
 
+bool group_commit_want_refill(GroupCommit *group) {
+    bool is_known =
+        group->wants_refill || (group->writer && record_writer_totals(group->writer)->needs_refill);
+    group->wants_refill = true;
+    return !is_known;
+}
+
 static void forget_kept(GroupCommit *group) {
     group->kept_bytes = 0;
     group->rows_waiting = 0;
     group->is_touched = false;
+    group->wants_refill = false;
     group->is_behind = false;
 }
 
@@ -195,6 +204,8 @@ static int attempt(GroupCommit *group, Wall wall, Problem *problem) {
         r = insert_kept(group, problem);
     if (r >= 0 && group->cursors)
         r = intake_table_save(group->cursors, problem);
+    if (group->wants_refill)
+        record_writer_set_needs_refill(group->writer, true);
     return r < 0 ? r : record_writer_commit(group->writer, wall, problem);
 }
 

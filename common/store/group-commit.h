@@ -61,6 +61,10 @@ int group_commit_add(GroupCommit *group, const void *frame, size_t size, const M
  * commit has at least the cursor to write. */
 void group_commit_touch(GroupCommit *group, Mono now);
 
+/* Something is missing before what was accepted last: the transaction that holds its cursor says that the
+ * file needs a refill. True when that is news. */
+bool group_commit_want_refill(GroupCommit *group);
+
 /* When group_commit_run() has something to do; mono_never() when nothing waits. */
 Mono group_commit_deadline(const GroupCommit *group);
 bool group_commit_is_due(const GroupCommit *group, Mono now);

@@ -299,8 +299,8 @@ void record_writer_rollback(RecordWriter *writer) {
     writer->newest_created_us = writer->committed_totals.committed_us + 1;
 }
 
-void record_writer_set_refilled(RecordWriter *writer) {
-    writer->totals.needs_refill = false;
+void record_writer_set_needs_refill(RecordWriter *writer, bool needs_refill) {
+    writer->totals.needs_refill = needs_refill;
 }
 
 /* --- inserting --- */

@@ -23,7 +23,7 @@ typedef struct StoreTotals {
     int64_t congestion_records;
     uint64_t event_set;    /* see hash.h */
     uint64_t committed_us; /* created_us of the last commit */
-    bool needs_refill;     /* the file was made anew and lacks what the other store holds */
+    bool needs_refill;     /* the file was made anew or has a hole: it lacks what the other store holds */
 } StoreTotals;
 
 /* `db` is the connection that writes; it must outlive the writer. 0, or db_error(). */
@@ -55,8 +55,9 @@ bool record_writer_has_transaction(const RecordWriter *writer);
 /* With what is inserted but not committed. Valid until the writer's next use. */
 const StoreTotals *record_writer_totals(const RecordWriter *writer);
 
-/* With the next commit the file has what the other store held. */
-void record_writer_set_refilled(RecordWriter *writer);
+/* With the next commit the file has what the other store held, or lacks some of that. Forgotten by a
+ * rollback. */
+void record_writer_set_needs_refill(RecordWriter *writer, bool needs_refill);
 
 /* Deletes up to `n_max` rows of a table, oldest arrival first, as long as `may_delete` agrees about a row
  * (its arrival, and how many rows the table has now). Opens a transaction when none is open. Returns how

@@ -43,7 +43,7 @@ int refill_take(RecordWriter *writer, Decoder *decoder, const RefillSpec *spec, 
     while (r >= 0 && array_text_next(spec->records, &at, &text))
         r = take_one(writer, decoder, spec, text, &counts, problem);
     if (r >= 0 && spec->is_last)
-        record_writer_set_refilled(writer);
+        record_writer_set_needs_refill(writer, false);
     if (r >= 0)
         r = record_writer_commit(writer, spec->arrival, problem);
     if (r < 0) {

@@ -152,6 +152,11 @@ void database_touch(Database *database) {
         arm(database);
 }
 
+void database_want_refill(Database *database) {
+    if (group_commit_want_refill(database->group))
+        database_tell_refill(database, false);
+}
+
 int database_add(Database *database, const char *frame, size_t size, const Message *record,
                  Problem *problem) {
     bool was_pending = group_commit_is_pending(database->group);

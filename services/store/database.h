@@ -50,6 +50,9 @@ int database_make_room(Database *database, size_t size, Problem *problem);
 /* The intake accepted something. */
 void database_touch(Database *database);
 
+/* And before that something is missing that the other store may have. */
+void database_want_refill(Database *database);
+
 /* Takes one record; see group_commit_add(). A negative errno other than -EINVAL and -ENOBUFS ends the
  * process. */
 int database_add(Database *database, const char *frame, size_t size, const Message *record, Problem *problem);

@@ -78,6 +78,8 @@ static int on_record(Link *link, const LinkFrame *frame, void *userdata) {
         return 0;
     if (verdict == RECEIVER_TAKE)
         database_touch(store->database); /* also for what is refused now: it must not come again for ever */
+    if (verdict == RECEIVER_TAKE && receiver_has_hole(store->receiver))
+        database_want_refill(store->database);
     r = take_record(store, &record);
     return r == -EBADMSG ? 0 : r;
 }

@@ -305,6 +305,79 @@ def test_new_file_wants_a_refill_until_it_had_one(make_store):
     store.wait_stored(2)
 
 
+def store_without_a_wish(make_store):
+    store = make_store()
+    assert store.ask("TAKE_RECORDS", records=[], is_last=True)["status"] == "OK"
+    assert store.beat()["needs_refill"] is False
+    return store
+
+
+def test_older_copy_of_the_file_wants_what_its_writer_no_longer_has(make_store):
+    store = store_without_a_wish(make_store)
+    writer = store.writer()
+    writer.send(*(event(n) for n in range(1, 101)))
+    writer.wait_acknowledged(100)
+    store.stop()
+    copy = store.file.read_bytes()
+    store.start()
+    writer.send(*(event(n) for n in range(101, 201)))
+    writer.wait_acknowledged(200)
+    store.stop()
+    store.file.write_bytes(copy)
+    store.start(TRAFFIC_FAULT="after-commit:1")
+    assert store.beat()["needs_refill"] is False
+    writer.acks.clear()
+    store.city.wait(lambda: writer.hear() and any(ack["position"] == 100 for ack in writer.acks), "the writer hears it again")
+    writer.send(event(201))
+    writer.wait_asked(100)
+    writer.send_positions(201)
+    store.wait_death(-signal.SIGKILL)
+    store.renew_questions()
+    store.start()
+    assert store.beat()["needs_refill"] is True, "the wish is in the transaction that jumps over the gap"
+    writer.wait_acknowledged(201)
+    assert store.ask("TAKE_RECORDS", records=[event(n) for n in range(101, 201)], is_last=True)["data"]["taken"] == 100
+    assert store.beat()["needs_refill"] is False
+    store.stop()
+    store.assert_exactly(range(1, 202))
+
+
+def test_what_a_gap_made_it_want_outlives_a_commit_that_failed(make_store):
+    store = store_without_a_wish(make_store)
+    writer = store.writer()
+    writer.send(event(1), event(2))
+    writer.wait_acknowledged(2)
+    other = sqlite3.connect(store.file, isolation_level=None)
+    writer.put(event(3), event(4))
+    writer.send_positions(4, oldest=4)
+    writer.wait_asked(2)
+    other.execute("BEGIN IMMEDIATE")
+    writer.send_positions(4, oldest=4)
+    store.assert_in_trouble("locked")
+    other.execute("COMMIT")
+    other.close()
+    store.assert_well_again()
+    writer.wait_acknowledged(4)
+    assert store.beat()["needs_refill"] is True
+
+
+def test_another_stream_in_the_place_of_the_one_it_knew_makes_it_want_a_refill(make_store):
+    store = store_without_a_wish(make_store)
+    first = store.writer()
+    first.send(event(1))
+    first.wait_acknowledged(1)
+    assert store.beat()["needs_refill"] is False
+    second = store.writer(epoch=2)  # the other store may have had more of the first one
+    second.send(event(2))
+    second.wait_acknowledged(1)
+    assert store.beat()["needs_refill"] is True
+    store.city.wait_log(store.title, "wants what the other one holds")
+    assert store.ask("TAKE_RECORDS", records=[], is_last=True)["status"] == "OK"
+    second.send(event(3))
+    second.wait_acknowledged(2)
+    assert store.beat()["needs_refill"] is False
+
+
 def test_refilled_store_holds_what_the_other_one_does(make_store):
     giver = make_store("primary")
     giver.push(*(event(n) for n in range(1, 3001)), *others(1), *others(2))

@@ -1,4 +1,5 @@
-/* Which frames are taken, in every order in which they may come; fences; what is dirty, owed and forgotten. */
+/* Which frames are taken, in every order in which they may come; fences; what is dirty, owed and
+ * forgotten. */
 #include "core/intake.h"
 
 #include <setjmp.h>
@@ -120,6 +121,26 @@ static void restoring_twice_keeps_the_further_one(void **state) {
     assert_int_equal(intake_newest(&intake)->epoch, 2);
     intake_restore(&intake, 0, 9, 9);
     assert_int_equal(intake.writer_epoch, 2);
+}
+
+static void a_stream_beside_another_one_is_told_until_something_of_it_is_committed(void **state) {
+    (void)state;
+    assert_false(judge_hop(STREAM, 1, 1, 1).is_another);
+    assert_false(judge_hop(STREAM + 1, 1, 52, 51).is_another);
+    assert_true(judge_hop(STREAM + 1, 1, 51, 51).is_another);
+    assert_true(judge_hop(STREAM + 1, 1, 52, 51).is_another);
+    intake_rolled_back(&intake);
+    assert_true(judge_hop(STREAM + 1, 1, 51, 51).is_another);
+    intake_committed(&intake);
+    assert_false(judge_hop(STREAM + 1, 1, 52, 51).is_another);
+    assert_false(judge_hop(STREAM, 1, 1, 1).is_another);
+}
+
+static void a_stream_beside_a_restored_one_is_told(void **state) {
+    (void)state;
+    intake_restore(&intake, STREAM, 1, 41);
+    assert_false(judge_hop(STREAM, 1, 42, 1).is_another);
+    assert_true(judge_hop(STREAM + 1, 1, 1, 1).is_another);
 }
 
 /* --- what the writer no longer has --- */
@@ -382,6 +403,9 @@ int main(void) {
         cmocka_unit_test_setup(a_new_life_of_the_writer_is_asked_anew, fresh_intake),
         cmocka_unit_test_setup(a_stream_never_heard_begins_at_its_oldest, fresh_intake),
         cmocka_unit_test_setup(a_stream_never_heard_asks_from_its_oldest_when_that_was_missed, fresh_intake),
+        cmocka_unit_test_setup(a_stream_beside_another_one_is_told_until_something_of_it_is_committed,
+                               fresh_intake),
+        cmocka_unit_test_setup(a_stream_beside_a_restored_one_is_told, fresh_intake),
         cmocka_unit_test_setup(a_restored_stream_goes_on_where_it_was, fresh_intake),
         cmocka_unit_test_setup(restoring_twice_keeps_the_further_one, fresh_intake),
         cmocka_unit_test_setup(a_jump_of_the_oldest_is_followed_after_asking_and_counted, fresh_intake),

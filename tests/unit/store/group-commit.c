@@ -242,6 +242,49 @@ static void failed_commit_acknowledges_nothing_and_the_next_one_everything(void 
     assert_all_stored(fixture, 4);
 }
 
+static int64_t needs_refill_in_file(Fixture *fixture) {
+    return test_integer(fixture->db, "SELECT needs_refill FROM totals");
+}
+
+/* A new file wants one anyway. */
+static void begin_without_a_wish(Fixture *fixture) {
+    record_writer_set_needs_refill(fixture->writer, false);
+    assert_int_equal(run(fixture, AT(0)), 0);
+    assert_int_equal(needs_refill_in_file(fixture), 0);
+}
+
+static void wish_for_a_refill_comes_with_the_commit_and_is_news_once(void **state) {
+    Fixture *fixture = *state;
+    assert_false(group_commit_want_refill(fixture->group)); /* the new file says so */
+    assert_int_equal(run(fixture, AT(0)), 0);
+    begin_without_a_wish(fixture);
+    add_under_custody(fixture, 1, AT(0));
+    assert_true(group_commit_want_refill(fixture->group));
+    assert_false(group_commit_want_refill(fixture->group));
+    assert_int_equal(run(fixture, AT(0)), 1);
+    assert_int_equal(needs_refill_in_file(fixture), 1);
+    record_writer_set_needs_refill(fixture->writer, false);
+    add_under_custody(fixture, 2, AT(1));
+    assert_int_equal(run(fixture, AT(1)), 1);
+    assert_int_equal(needs_refill_in_file(fixture), 0);
+}
+
+static void wish_for_a_refill_outlives_failed_commits_and_the_connection(void **state) {
+    Fixture *fixture = *state;
+    begin_without_a_wish(fixture);
+    add_under_custody(fixture, 1, AT(0));
+    assert_true(group_commit_want_refill(fixture->group));
+    test_run(fixture->db, "PRAGMA query_only = ON");
+    assert_int_equal(run(fixture, AT(1)), -EROFS);
+    assert_false(record_writer_totals(fixture->writer)->needs_refill);
+    close_all(fixture);
+    assert_int_equal(run(fixture, AT(2)), -EAGAIN);
+    open_all(fixture);
+    assert_int_equal(needs_refill_in_file(fixture), 0);
+    assert_int_equal(run(fixture, AT(3)), 1);
+    assert_int_equal(needs_refill_in_file(fixture), 1);
+}
+
 static void cursors_survive_that_the_file_is_opened_anew(void **state) {
     Fixture *fixture = *state;
     add_under_custody(fixture, 1, AT(0));
@@ -492,6 +535,8 @@ int main(void) {
         GROUP_TEST(cursor_without_a_record_is_due_as_a_record_is),
         GROUP_TEST(touch_does_not_make_older_records_wait_longer),
         GROUP_TEST(failed_commit_acknowledges_nothing_and_the_next_one_everything),
+        GROUP_TEST(wish_for_a_refill_comes_with_the_commit_and_is_news_once),
+        GROUP_TEST(wish_for_a_refill_outlives_failed_commits_and_the_connection),
         GROUP_TEST(cursors_survive_that_the_file_is_opened_anew),
         GROUP_TEST(next_life_begins_behind_what_was_committed),
         GROUP_TEST(room_is_known_before_a_frame_is_judged),
