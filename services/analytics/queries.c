@@ -116,7 +116,7 @@ static const struct Command *find_command(const char *name) {
 static const char *why_not(const StoreReport *primary) {
     if (primary->state == STORE_DEAD)
         return "PC3 is down.";
-    return primary->needs_refill ? "The primary store on PC3 began with an empty file and is being filled."
+    return primary->needs_refill ? "The primary store on PC3 lacks records and is being filled."
                                  : "The primary store on PC3 does not answer.";
 }
 

@@ -169,6 +169,26 @@ static Pending *find_pending(Questions *questions, const Reply *reply) {
     return is_asked ? pending : NULL;
 }
 
+/* It lives and cannot read: its file is closed, or too many ask. */
+static bool is_unable(const Reply *reply) {
+    return reply->status == REPLY_ERROR && message_has(reply, Reply, cause) &&
+           reply->cause == CAUSE_UNAVAILABLE;
+}
+
+/* Whether the other one was asked, or had been asked meanwhile and may still answer. */
+static bool ask_another(Questions *questions, Pending *pending, StoreRole unable) {
+    if (pending->asked != unable)
+        return true;
+    if (pending->is_last_try)
+        return false;
+    pending->is_last_try = true;
+    size_t place = (size_t)(pending - questions->pending);
+    if (try_store(questions, place, other_role(unable), service_now(questions->service)) < 0)
+        return false;
+    arm(questions, pending->try_until);
+    return true;
+}
+
 static int on_reply_frame(Link *link, const LinkFrame *frame, void *userdata) {
     StoreLink *store = userdata;
     Questions *questions = store->questions;
@@ -177,10 +197,10 @@ static int on_reply_frame(Link *link, const LinkFrame *frame, void *userdata) {
     if (r <= 0)
         return r;
     Pending *pending = find_pending(questions, &message.REPLY);
-    if (pending) {
-        pending->asked = store->role;
-        finish(questions, pending, &message.REPLY);
-    }
+    if (!pending || (is_unable(&message.REPLY) && ask_another(questions, pending, store->role)))
+        return 0;
+    pending->asked = store->role;
+    finish(questions, pending, &message.REPLY);
     return 0;
 }
 

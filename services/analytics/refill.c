@@ -78,8 +78,7 @@ static void tell_begin(const Refill *refill) {
     (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[refill->role]);
     (void)snprintf(fields[1], sizeof fields[1], "RECORDS=%" PRId64, n_records);
     journal_event(JOURNAL_REFILL, fields, 2,
-                  "The %s store began with an empty file: it gets what the %s store holds, %" PRId64
-                  " records.",
+                  "The %s store lacks records: it gets what the %s store holds, %" PRId64 " records.",
                   store_role_words[refill->role], store_role_words[peer_of(refill)], n_records);
 }
 
@@ -313,9 +312,14 @@ static bool is_still_wanted(Refill *refill) {
         refill->is_under_way = false;
         return false;
     }
-    if (are_lives_the_same(refill))
+    if (!are_lives_the_same(refill)) {
+        rest(refill, 0);
+        return false;
+    }
+    if (watch_stores_report(refill->watch, refill->role).needs_refill)
         return true;
-    rest(refill, 0);
+    tell_end(refill); /* it took the last page, and its answer was lost */
+    rest(refill, REST_USEC);
     return false;
 }
 
@@ -365,7 +369,7 @@ int refill_new(Service *service, const WatchStores *watch, const Delivery *deliv
     if (!refill->page)
         return -ENOMEM;
     refill->rows = metrics_counter(service_metrics(service), "traffic_records_refilled_total",
-                                   "Records copied into a store that began with an empty file.", "");
+                                   "Records copied into a store that lacks what the other one holds.", "");
     int r = decoder_new(&refill->decoder);
     for (int role = 0; r >= 0 && role < STORE_ROLE_COUNT; role++)
         r = open_port(refill, (StoreRole)role, problem);

@@ -1,6 +1,6 @@
-/* Filling a store that began with an empty file from what the other one holds: page by page, COPY_RECORDS
- * from one and TAKE_RECORDS to the other, one page under way at a time. Taking is idempotent, so whatever
- * goes wrong the page is asked for again, and after the restart of either store everything is.
+/* Filling a store that began with an empty file, or has a hole, from what the other one holds: page by page,
+ * COPY_RECORDS from one and TAKE_RECORDS to the other, one page under way at a time. Taking is idempotent, so
+ * whatever goes wrong the page is asked for again, and after the restart of either store everything is.
  *
  * What the outbox still holds comes to the store by itself, from the oldest record on. So the peer has to
  * hold what has left the outbox, and the filling waits until the peer has acknowledged everything there was

@@ -26,7 +26,7 @@ class Store:
         self.beats = self.answers = self.commits = self.reads = self.acknowledges = True
         self.epoch = 1
         self.n_waiting = 0
-        self.needs_refill = False
+        self.needs_refill = self.is_closed = False
         self.records, self.asked, self.heard = [], [], []
         self.identities, self.n_repeats = set(), 0
         self.cursors, self.writer_epoch, self.has_asked = {}, 0, set()
@@ -124,10 +124,18 @@ class Store:
         *route, question = self.query.recv_multipart()
         question = json.loads(question)
         self.asked.append(question["command"])
-        if self.answers:
+        if self.answers and not self.may_answer(question["command"]):
+            refusal = {"status": "ERROR", "command": question["command"], "message": "not now", "timestamp": NOW, "query_id": question["query_id"],
+                       "cause": "UNAVAILABLE" if self.is_closed else "REFUSED"}
+            self.query.send_multipart([*route, json.dumps(refusal).encode()])
+        elif self.answers:
             reply = {"status": "OK", "command": question["command"], "message": f"from {self.role}", "timestamp": NOW,
                      "data": self.data_for(question), "query_id": question["query_id"]}
-            self.query.send_multipart([*route, json.dumps(reply).encode()])
+            if self.answers:  # still, after what was asked
+                self.query.send_multipart([*route, json.dumps(reply).encode()])
+
+    def may_answer(self, command):
+        return not self.is_closed and (command != "TAKE_RECORDS" or self.needs_refill)
 
     def data_for(self, question):
         if question["command"] == "COPY_RECORDS":

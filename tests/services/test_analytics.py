@@ -117,6 +117,20 @@ def test_a_silent_store_is_given_up_and_the_other_one_asked(city, world):
     assert world.primary.asked == ["QUERY_HISTORY"]
 
 
+def test_a_store_whose_database_is_closed_is_given_up_at_once_and_the_other_one_asked(city, world):
+    world.primary.is_closed = True
+    reply = world.ask("QUERY_HISTORY")
+    assert (reply["status"], reply["answered_by"]) == ("OK", "replica")
+    world.replica.is_closed = True
+    reply = world.ask("QUERY_HISTORY")
+    assert (reply["status"], reply["cause"], reply["message"]) == ("ERROR", "UNAVAILABLE", "not now")
+    world.primary.is_closed, world.replica.beats = False, False
+    city.wait_log("analytics", "The replica store on PC2 is down")
+    world.primary.is_closed = True
+    reply = world.ask("QUERY_HISTORY")
+    assert (reply["cause"], reply["answered_by"]) == ("UNAVAILABLE", "primary")
+
+
 def test_a_question_under_way_when_its_store_dies_is_asked_of_the_other_at_once(tmp_path, world):
     with City(tmp_path, {"query.timeout_sec": 9}, services=[("analytics", "")]):
         world.wait_subscribers()

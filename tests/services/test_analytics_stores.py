@@ -152,7 +152,7 @@ def test_a_store_that_is_being_filled_is_not_asked_while_there_is_the_other_one(
     assert "QUERY_HISTORY" not in world.primary.asked
     status = world.ask("SYSTEM_STATUS")
     assert (status["status"], status["data"]["pc3_alive"]) == ("FAILOVER", True)
-    assert "began with an empty file" in status["message"]
+    assert "is being filled" in status["message"]
     world.primary.answers = True
     city.wait(lambda: not world.primary.needs_refill, "the page is sent again")
     city.wait(lambda: world.ask("QUERY_HISTORY")["answered_by"] == "primary", "and then it answers")
@@ -174,6 +174,19 @@ def test_filling_begins_again_after_a_restart_and_goes_on_after_a_silence(tmp_pa
         city.wait(lambda: not world.replica.needs_refill, "it ends")
         assert world.replica.identities == old
         assert world.primary.copied.count(("sensor_event", 0)) >= 2, "after the restart it began anew"
+
+
+def test_filling_ends_when_the_answer_to_its_last_page_is_lost(tmp_path, world):
+    old = fill_primary(world, 5)
+    world.replica.needs_refill = True
+    world.replica.silent_from_page = 12  # of three for each table
+    with City(tmp_path, services=[("analytics", "")]) as city:
+        city.wait(lambda: not world.replica.needs_refill, "the last page was taken")
+        world.replica.answers = True  # from now on it refuses pages: it needs none
+        city.wait_log("analytics", r"The replica store has what the primary store held")
+        assert world.replica.identities == old and world.replica.n_repeats == 0
+        world.primary.needs_refill = True
+        city.wait(lambda: not world.primary.needs_refill, "the other one can be filled after it")
 
 
 def test_filling_waits_until_the_peer_has_what_left_the_outbox(tmp_path, world, writer):
