@@ -136,6 +136,26 @@ def upgraded(city, draw):
             install_again(name)
 
 
+@contextmanager
+def limited(city, draw, settings, away):
+    """So little room to keep things that it is used up while the one that they are for is away. `settings`: {unit: "section.key = value"}."""
+    path = "/etc/traffic/traffic.conf.d/60-fault.conf"
+    try:
+        for unit, setting in settings.items():
+            section, _, rest = setting.partition(".")
+            city.machine_of(unit).write(path, f"[{section}]\n{rest}\n")
+            city.machine_of(unit).systemctl("restart", unit)
+        city.wait_healthy()
+        city.begins()
+        with service_stopped(city, draw, away):
+            yield
+        city.wait_steady()
+    finally:
+        for unit in settings:
+            city.machine_of(unit).remove(path)
+            city.machine_of(unit).systemctl("restart", unit)
+
+
 # --- machines ---
 
 

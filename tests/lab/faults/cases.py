@@ -30,6 +30,7 @@ class Case:
     hold_sec: float = 1  # between the fault's beginning and its end
     rate: int = 1000
     tier: str = WHOLE
+    spoils: int = 0  # rows of a store that the fault itself changes, so that no check of pages can see it
     chaos: tuple = None  # drawn by `lab chaos`, and these machines must be there for it
 
 
@@ -133,7 +134,7 @@ def bad_disks():
             does = {"flip": f"8 bits of {file} flip", "cut-short": f"{file} loses its end", "removed": f"{file} is gone"}
             yield Case(f"{what}-{short(unit)}", f"{does[what.removesuffix('-wal')]} while the service is down",
                        bound(actions.damaged, unit, damage, suffix), "moved aside when it is damaged, filled again from elsewhere",
-                       (expectations.all_run,), rate=500, tier=QUICK if (what, unit) == ("cut-short", STORES[0]) else WHOLE)
+                       (expectations.all_run,), rate=500, spoils=disks.FLIPPED_BITS if what == "flip" and unit in STORES else 0, tier=QUICK if (what, unit) == ("cut-short", STORES[0]) else WHOLE)
     for unit in STORES:
         yield Case(f"restore-{short(unit)}", f"an operator puts a copy of {unit}'s database in its place that is 5 s old",
                    bound(actions.restored, unit), "what came since is filled in again", (expectations.all_run,), hold_sec=5, rate=500)
@@ -176,6 +177,15 @@ def lives():
                (expectations.nobody_died, expectations.same_processes), hold_sec=5, rate=2000, tier=QUICK)
 
 
-CASES = [case for group in (lives, kills, hangs, machines, cuts, bad_disks, clocks, strangers) for case in group()]
+def bounds():
+    spool, outbox = {"traffic-broker": "broker.spool_mib = 1"}, {"traffic-analytics": "analytics.outbox_mib = 1"}
+    for name, settings, away in (("spool", spool, "traffic-analytics"), ("outbox", {**outbox, **spool}, STORES[0])):
+        alarms = tuple(expectations.alarm_was_raised(unit) for unit in settings)
+        yield Case(f"limit-{name}", f"1 MiB of {' and '.join(settings)} to keep things in, and {away} is away until far more has come",
+                   bound(actions.limited, settings, away), "an alarm before, nothing acknowledged at the limit", alarms,
+                   (expectations.generator_waits,), hold_sec=40, rate=2000)
+
+
+CASES = [case for group in (lives, kills, hangs, machines, cuts, bad_disks, bounds, clocks, strangers) for case in group()]
 BY_NAME = {case.name: case for case in CASES}
 assert len(BY_NAME) == len(CASES)

@@ -15,6 +15,7 @@ from pathlib import Path
 from faults.machines import MACHINE_OF, STATE_DIR, wait_until
 
 DISK_MIB = 96
+FLIPPED_BITS = 8
 EXT4_IOC_SHUTDOWN = 0x8004587D
 EXT4_GOING_FLAGS_NOLOGFLUSH = 2
 WAL_WRITE_LOCK_BYTE = 120  # of the -shm file: sqlite.org/walformat.html
@@ -142,7 +143,7 @@ def killed_and_kept_down(city, unit):
         machine.systemctl("start", unit)
 
 
-def flip_bits(path, seed, n_bits=8):
+def flip_bits(path, seed, n_bits=FLIPPED_BITS):
     """Returns what was flipped, for the record."""
     draw = random.Random(seed)
     size = path.stat().st_size

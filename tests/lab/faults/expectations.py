@@ -15,6 +15,7 @@ MOST_RESIDENT_MIB = 300
 MIN_GREEN_SEC = 5
 WATCHDOG_MOST_SEC = 5.5
 FAKED_SEC = 3600
+SPOOL_ALARM = "6d2f1b6a4d0c4f3d9a5e2b7c8e1f0a24"
 
 
 def check(condition, sentence):
@@ -100,6 +101,22 @@ def health_said_error(city, run):
         check(answer == b"ERROR", f"PING to a store that cannot commit was answered {answer!r}")
     finally:
         asker.close()
+
+
+def alarm_was_raised(unit):
+    """It said that its room was running out, before it was used up."""
+    def expectation(city, run):
+        check(city.journal(MACHINE_OF[unit], run.since, f"MESSAGE_ID={SPOOL_ALARM}", f"_SYSTEMD_UNIT={unit}.service"),
+              f"{unit} raised no alarm")
+    return expectation
+
+
+def generator_waits(city, run):
+    """The end of the chain: who hands readings in is not answered any more, instead of being lied to."""
+    due, _, acknowledged, _ = city.load.now()
+    time.sleep(1)
+    check(city.load.now()[2] - acknowledged < city.load.rate / 2, "readings are acknowledged though nothing can take them")
+    check(due - acknowledged > city.load.rate, "readings are acknowledged though nothing can take them")
 
 
 def clock_was_wrong(unit):
