@@ -1,21 +1,14 @@
 /* By device and inode, as SQLite itself tells files apart. */
 #include "store/db-place.h"
 
-#include "base/macro.h"
+#include "store/db.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 static const char *const suffixes[DB_PLACE_FILES] = {"", "-wal", "-shm"};
 enum { CHECKED_FILES = 2 }; /* what the shared memory holds is made again from the log */
-
-static int file_name(const char *path, size_t i, char ret[static PATH_MAX], Problem *problem) {
-    int n = snprintf(ret, PATH_MAX, "%s%s", path, suffixes[i]);
-    return n < PATH_MAX ? 0 : problem_set(problem, -ENAMETOOLONG, "%s: the name is too long", path);
-}
 
 static bool find_same(const char *name, const DbPlace *place, size_t i, struct stat *ret) {
     return stat(name, ret) == 0 && ret->st_ino == place->files[i].node &&
@@ -32,7 +25,7 @@ int db_place_note(const char *path, DbPlace *ret, Problem *problem) {
     char name[PATH_MAX];
     for (size_t i = 0; i < DB_PLACE_FILES; i++) {
         struct stat now;
-        int r = file_name(path, i, name, problem);
+        int r = db_name_beside(path, suffixes[i], name, problem);
         if (r < 0)
             return r;
         if (stat(name, &now) < 0)
@@ -54,7 +47,7 @@ bool db_place_holds(const char *path, DbPlace *place, Problem *problem) {
     char name[PATH_MAX];
     struct stat now;
     for (size_t i = 0; i < CHECKED_FILES; i++) {
-        if (file_name(path, i, name, problem) < 0)
+        if (db_name_beside(path, suffixes[i], name, problem) < 0)
             return false;
         if (!find_same(name, place, i, &now)) {
             problem_set(problem, -EUCLEAN, "%s was deleted, renamed or replaced while it was open", name);
@@ -73,19 +66,16 @@ bool db_place_holds(const char *path, DbPlace *place, Problem *problem) {
 
 int db_place_leave(const char *path, const DbPlace *place, Wall now, char *ret_name, size_t ret_size,
                    Problem *problem) {
-    time_t seconds = (time_t)(now.usec / USEC_PER_SEC);
-    struct tm utc;
-    char stamp[32], from[PATH_MAX], to[PATH_MAX];
-    (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&seconds, &utc));
+    char from[PATH_MAX], to[PATH_MAX];
     ret_name[0] = '\0';
     if (is_same(path, place, 0))
         return 0;
     for (size_t i = 1; i < DB_PLACE_FILES; i++) {
-        int r = file_name(path, i, from, problem);
+        int r = db_name_beside(path, suffixes[i], from, problem);
+        if (r >= 0)
+            r = db_name_aside(path, suffixes[i], now, to, problem);
         if (r < 0)
             return r;
-        if (snprintf(to, sizeof to, "%s.corrupt-%s%s", path, stamp, suffixes[i]) >= (int)sizeof to)
-            return problem_set(problem, -ENAMETOOLONG, "%s: the name is too long to be moved aside", from);
         if (!is_same(from, place, i))
             continue;
         if (rename(from, to) < 0)

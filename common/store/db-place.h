@@ -29,9 +29,9 @@ bool db_place_is_same_file(const DbPlace *a, const DbPlace *b);
  * not, `problem` says what happened. Cost: two system calls, about 2 us. */
 bool db_place_holds(const char *path, DbPlace *place, Problem *problem);
 
-/* After closing a file that does not hold its place: its log, if it is still there, is moved aside to the
- * name that db_set_aside() would give it, so that it is never taken for that of another file. What others
- * put there stays, and so does the file itself when only its log was gone: closing has made it whole.
- * *ret_name is empty when nothing was moved. */
+/* After closing a file that does not hold its place: its log, if it is still there, is moved aside to
+ * db_name_aside(), so that it is never taken for that of another file. What others put there stays, and so
+ * does the file itself when only its log was gone: closing has made it whole. *ret_name is empty when nothing
+ * was moved. */
 int db_place_leave(const char *path, const DbPlace *place, Wall now, char *ret_name, size_t ret_size,
                    Problem *problem);

@@ -288,18 +288,32 @@ sqlite3 *db_close(sqlite3 *db) {
     return NULL;
 }
 
-int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem) {
-    static const char *const suffixes[] = {"-wal", "-shm",
-                                           ""}; /* the file itself last: done when it is gone */
+int db_name_beside(const char *path, const char *suffix, char ret[static PATH_MAX], Problem *problem) {
+    return snprintf(ret, PATH_MAX, "%s%s", path, suffix) < PATH_MAX
+               ? 0
+               : problem_set(problem, -ENAMETOOLONG, "%s: the name is too long", path);
+}
+
+int db_name_aside(const char *path, const char *suffix, Wall now, char ret[static PATH_MAX],
+                  Problem *problem) {
     time_t seconds = (time_t)(now.usec / USEC_PER_SEC);
     struct tm utc;
-    char stamp[32], from[PATH_MAX], to[PATH_MAX];
+    char stamp[32], ending[64];
     (void)strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&seconds, &utc));
+    (void)snprintf(ending, sizeof ending, ".corrupt-%s%s", stamp, suffix);
+    return db_name_beside(path, ending, ret, problem);
+}
+
+int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem) {
+    /* the file itself last: done when it is gone */
+    static const char *const suffixes[] = {"-wal", "-shm", ""};
+    char from[PATH_MAX], to[PATH_MAX];
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        int n = snprintf(from, sizeof from, "%s%s", path, suffixes[i]);
-        int m = snprintf(to, sizeof to, "%s.corrupt-%s%s", path, stamp, suffixes[i]);
-        if (n >= (int)sizeof from || m >= (int)sizeof to)
-            return problem_set(problem, -ENAMETOOLONG, "%s: name too long to move the file aside", path);
+        int r = db_name_beside(path, suffixes[i], from, problem);
+        if (r >= 0)
+            r = db_name_aside(path, suffixes[i], now, to, problem);
+        if (r < 0)
+            return r;
         if (rename(from, to) < 0 && errno != ENOENT)
             return problem_set(problem, -errno, "%s: cannot be moved to %s: %m", from, to);
     }

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "store/schema.h"
 
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +56,15 @@ DEFINE_FREEP(sqlite3, db_close_in_doubt)
 /* Brings the schema up to `version` in one transaction a step. For db_open() and for tests of older files. */
 int db_migrate(sqlite3 *db, const Schema *schema, int version, Problem *problem);
 
-/* Renames the file and its -wal and -shm to NAME.corrupt-YYYYMMDDTHHMMSSZ; ret_name (ret_size bytes) is the
- * new name. */
+/* The name of a file beside `path`: it with `suffix` behind. 0 or -ENAMETOOLONG. */
+int db_name_beside(const char *path, const char *suffix, char ret[static PATH_MAX], Problem *problem);
+
+/* The name under which a file is kept that is moved aside now: NAME.corrupt-YYYYMMDDTHHMMSSZ, and for the
+ * files that SQLite has beside it the same with their `suffix`. 0 or -ENAMETOOLONG. */
+int db_name_aside(const char *path, const char *suffix, Wall now, char ret[static PATH_MAX],
+                  Problem *problem);
+
+/* Renames the file and its -wal and -shm to db_name_aside(); ret_name (ret_size bytes) is the new name. */
 int db_set_aside(const char *path, Wall now, char *ret_name, size_t ret_size, Problem *problem);
 
 /* Remembers beside the file that damage was met while running, so that the next opening reads all of it

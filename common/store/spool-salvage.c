@@ -26,19 +26,13 @@
 
 enum {
     BATCH_FRAMES = 1000,
-    MISSES_MAX =
-        1000000, /* positions tried behind the last good row: seconds, and far more than a page holds */
+    /* positions tried behind the last good row: seconds, and far more than a page holds */
+    MISSES_MAX = 1000 * 1000,
 };
-
-static int name_beside(const char *path, const char *suffix, char ret[static PATH_MAX], Problem *problem) {
-    return snprintf(ret, PATH_MAX, "%s%s", path, suffix) < PATH_MAX
-               ? 0
-               : problem_set(problem, -ENAMETOOLONG, "%s: the name is too long", path);
-}
 
 bool spool_salvage_is_unfinished(const char *path) {
     char saved[PATH_MAX];
-    return name_beside(path, ".saved", saved, NULL) >= 0 && access(saved, F_OK) == 0;
+    return db_name_beside(path, ".saved", saved, NULL) >= 0 && access(saved, F_OK) == 0;
 }
 
 /* --- reading what is left --- */
@@ -114,7 +108,7 @@ static void remove_unfinished(const char *name) {
     static const char *const suffixes[] = {"-wal", "-shm", ""};
     char file[PATH_MAX];
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
-        if (name_beside(name, suffixes[i], file, NULL) >= 0)
+        if (db_name_beside(name, suffixes[i], file, NULL) >= 0)
             (void)unlink(file);
 }
 
@@ -147,9 +141,9 @@ int spool_set_aside(const char *path, const char *const *readers, const SpoolLim
                     Problem *problem) {
     char saving[PATH_MAX], saved[PATH_MAX], aside[PATH_MAX];
     scoped(spool_freep) Spool *spool = NULL;
-    int r = name_beside(path, ".saving", saving, problem);
+    int r = db_name_beside(path, ".saving", saving, problem);
     if (r >= 0)
-        r = name_beside(path, ".saved", saved, problem);
+        r = db_name_beside(path, ".saved", saved, problem);
     if (r >= 0 && !spool_salvage_is_unfinished(path)) {
         r = make_copy(path, readers, saving, problem);
         if (r >= 0)
