@@ -249,3 +249,49 @@ def test_a_real_store_that_lost_its_file_has_everything_again_under_load(tmp_pat
         city.wait(lambda: count_of("replica", world)["count"] == 4000, "it has all")
         assert count_of("replica", world) == count_of("primary", world)
         city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["stores_agree"], "they are seen to be equal")
+
+
+def test_real_stores_are_equal_again_after_an_older_copy_and_after_a_lost_outbox(tmp_path, make_world):
+    world = make_world(has_stores=False)
+    writer = world.use_custody()
+
+    def are_equal(n):
+        return count_of("replica", world)["count"] == n and count_of("replica", world) == count_of("primary", world)
+    with City(tmp_path, services=[("analytics", ""), ("store", "primary"), ("store", "replica")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 501))
+        writer.wait_acknowledged(500)
+        city.wait(lambda: are_equal(500), "both have all")
+        for role, peer in [("primary", "replica"), ("replica", "primary")]:  # new files
+            city.wait_log("analytics", f"The {role} store has what the {peer} store held")
+        file = city.processes["store@primary"].state_dir / "traffic.db"
+        city.stop("store@primary")
+        copy = file.read_bytes()
+        city.start("store", "primary")
+        send_events(writer, range(501, 1001))
+        writer.wait_acknowledged(1000)
+        city.wait(lambda: are_equal(1000), "both have all")
+        city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["outbox"]["bytes"] == 0, "nothing is left in the outbox")
+        city.stop("store@primary")
+        file.write_bytes(copy)
+        city.start("store", "primary")
+        city.wait(lambda: count_of("primary", world)["count"] == 500, "the older copy is in its place")
+        send_events(writer, range(1001, 1101))
+        writer.wait_acknowledged(1100)
+        city.wait(lambda: are_equal(1100), "what came after the copy was made is in it again")
+
+        city.stop("store@replica")
+        send_events(writer, range(1101, 1201))
+        writer.wait_acknowledged(1200)
+        city.wait(lambda: count_of("primary", world)["count"] == 1200, "the primary has all, the replica's wait in the outbox")
+        state_dir = city.processes["analytics"].state_dir
+        city.stop("analytics", signal.SIGKILL)
+        for lost in state_dir.glob("outbox.db*"):
+            lost.unlink()
+        city.start("store", "replica")
+        city.start("analytics")
+        writer.wait_for_reader()
+        send_events(writer, range(1201, 1301))
+        writer.wait_acknowledged(1300)
+        city.wait(lambda: are_equal(1300), "the replica has what the lost outbox held for it")
+        city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["stores_agree"], "they are seen to be equal")
