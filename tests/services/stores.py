@@ -19,6 +19,7 @@ import pytest
 import zmq
 
 from city import City, wait_until
+from custody import with_hop
 
 PORTS = {"primary": (5563, 5575, 5573, 5571), "replica": (5564, 5576, 5574, 5572)}
 HEALTH = 5565
@@ -65,9 +66,7 @@ class Writer:
         """What is acknowledged this writer no longer has, unless it is told to send it."""
         oldest = oldest or min(self.acknowledged + 1, *positions, self.last)
         for position in positions:
-            frame = self.frames[position]
-            assert frame.endswith(b"}")
-            self.records.send(frame[:-1] + f',"hop":"{self.stream}.{self.epoch}.{position}.{oldest}"}}'.encode())
+            self.records.send(with_hop(self.frames[position], self.stream, self.epoch, position, oldest))
 
     def send_again(self):
         self.send_positions(*range(self.acknowledged + 1, self.last + 1))
