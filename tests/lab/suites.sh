@@ -6,7 +6,7 @@ suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
 
 suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging lab faults-quick)
-# Not run unless asked for: hours.
+# Not run unless asked for: it takes an hour or more.
 suites_more=(faults)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
