@@ -6,9 +6,9 @@
  *
  * The subtle thing is the watcher's own health. A process that was stopped for a second finds every deadline
  * of its peers passed, while their beats wait unread in its sockets. So a late tick accuses nobody: it
- * restarts the deadlines and is counted. Once: of late ticks that follow without a good beat between them each
- * takes two periods of the deadline, or a process that stands still again and again would never find a store
- * dead. */
+ * restarts the deadlines and is counted. Once: of late ticks that follow without a good beat between them
+ * each takes two periods of the deadline, or a process that stands still again and again would never find a
+ * store dead. */
 #pragma once
 
 #include "base/time.h"
@@ -47,7 +47,7 @@ typedef struct StoreWatch {
     bool can_commit;     /* as of its last beat */
     /* Of no account for living and dying, but for answering; whoever hears the beats sets them. */
     bool is_mute;         /* it knows no queries */
-    bool is_being_filled; /* it began with an empty file and lacks what the other one has */
+    bool is_being_filled; /* it says that it lacks what the other one has */
 } StoreWatch;
 
 typedef struct Failover {
@@ -78,7 +78,8 @@ typedef struct FailoverChanges {
 } FailoverChanges;
 
 /* To be called every beat_usec. Later than two periods after the last call it is a stall of our own:
- * deadlines restart, or shrink by two periods where they were restarted already and nothing was heard since. */
+ * deadlines restart, or shrink by two periods where they were restarted already and nothing was heard
+ * since. */
 FailoverChanges failover_tick(Failover *failover, Mono now);
 
 /* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that

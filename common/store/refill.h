@@ -1,5 +1,5 @@
-/* Filling a store that began with an empty file from what the other one holds: the records of a
- * COPY_RECORDS (queries.h), taken in a transaction of their own.
+/* Filling a store that lacks records, because its file is new or an older copy, from what the other one
+ * holds: the records of a COPY_RECORDS (queries.h), taken in a transaction of their own.
  *
  * Taking is idempotent by identity, so whoever copies may begin again at any time: after a crash of either
  * store or of itself, and while the records of today come in. */
