@@ -7,6 +7,7 @@
 #include "custody/receiver.h"
 
 #include "custody/links.h"
+#include "shell/epoch.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
 #include "wire/hop-text.h"
@@ -28,6 +29,7 @@ enum { ACK_MAX_BYTES = 256, LOST_JOURNAL_BURST = 3 };
     X(OUTCOME_REPEAT, "repeat")                                                                              \
     X(OUTCOME_GAP, "gap")                                                                                    \
     X(OUTCOME_FENCED, "fenced")                                                                              \
+    X(OUTCOME_UNLIKELY, "unlikely")                                                                          \
     X(OUTCOME_PLAIN, "plain")
 VOCABULARY(Outcome, OUTCOME, OUTCOME_LIST, outcome_words);
 VOCABULARY_DEFINE(OUTCOME, OUTCOME_LIST, outcome_words);
@@ -43,7 +45,7 @@ struct Receiver {
     bool has_hole;
 
     Metric *received[OUTCOME_COUNT], *given_up;
-    JournalLimit lost_limit;
+    JournalLimit lost_limit, unlikely_limit;
 };
 
 /* --- acknowledging --- */
@@ -153,11 +155,27 @@ static void tell_given_up(Receiver *receiver, const Hop *hop, uint64_t n_given_u
                   others);
 }
 
+/* Nobody is asked and nothing is kept of it: one such number in the intake would fence every writer for ever.
+ * A writer that is honest and still says it has seen a clock that was wrong by centuries. */
+static ReceiverVerdict leave_unlikely(Receiver *receiver, const Hop *hop) {
+    uint64_t held_back;
+    metric_add(receiver->received[OUTCOME_UNLIKELY], 1);
+    if (journal_limit_pass(&receiver->unlikely_limit, service_now(receiver->service), &held_back))
+        journal_note(LOG_ERR,
+                     "link %s: frames of epoch %" PRId64
+                     " are left: expected at most a century more than the clock says, %" PRIu64
+                     "; if their writer is ours, set the clocks right and remove its file epoch",
+                     receiver->link_name, hop->epoch, service_wall(receiver->service).usec);
+    return RECEIVER_LEAVE;
+}
+
 ReceiverVerdict receiver_judge_hop(Receiver *receiver, const Hop *hop) {
     static const Outcome outcomes[] = {[INTAKE_ACCEPT] = OUTCOME_TAKEN,
                                        [INTAKE_REPEAT] = OUTCOME_REPEAT,
                                        [INTAKE_GAP] = OUTCOME_GAP,
                                        [INTAKE_FENCED] = OUTCOME_FENCED};
+    if (!epoch_is_likely(hop->epoch, service_wall(receiver->service)))
+        return leave_unlikely(receiver, hop);
     const IntakeAnswer answer = intake_judge(receiver->intake, hop);
     metric_add(receiver->received[outcomes[answer.verdict]], 1);
     if (answer.verdict == INTAKE_ACCEPT)
@@ -227,6 +245,7 @@ int receiver_new(Service *service, EndpointId id, bool is_binder, Intake *intake
         .intake = intake,
         .frame = malloc(FRAME_MAX_BYTES),
         .lost_limit = {.burst = LOST_JOURNAL_BURST, .per_usec = LOST_JOURNAL_USEC},
+        .unlikely_limit = {.burst = 1, .per_usec = LOST_JOURNAL_USEC},
     };
     int r = receiver->frame ? timer_new(service, on_owed_time, receiver, &receiver->owed_timer) : -ENOMEM;
     if (r >= 0)

@@ -3,6 +3,7 @@
 #include "custody/sender-private.h"
 
 #include "custody/links.h"
+#include "shell/epoch.h"
 #include "wire/hop-text.h"
 
 #include <errno.h>
@@ -37,14 +38,22 @@ static void renew_stream(Sender *sender, uint64_t position) {
     sender_tell_foreign(sender, known, position);
 }
 
-/* Acknowledgements of other streams are of earlier lives: only their epoch says something. */
+static void refuse(Sender *sender, const LinkFrame *frame, const char *member, const char *expected,
+                   const char *got) {
+    Problem problem;
+    problem_set(&problem, -EBADMSG, "%s: expected %s, got \"%s\"", member, expected, got);
+    link_refuse(sender->acks, frame, REFUSAL_OUT_OF_RANGE, &problem);
+}
+
+/* Acknowledgements of other streams are of earlier lives. A reader that fences this writer names its stream:
+ * it answers what it was sent. */
 static int hear(Sender *sender, uint64_t stream, const Ack *ack) {
     uint64_t before = sender->flow.acknowledged, position = (uint64_t)ack->position;
     bool asks = message_has(ack, Ack, asks) && ack->asks;
-    if (ack->epoch > service_epoch(sender->service))
-        return end_fenced(sender, ack->epoch);
     if (stream != sender->stream)
         return 0;
+    if (ack->epoch > service_epoch(sender->service))
+        return end_fenced(sender, ack->epoch);
     if (outflow_acknowledge(&sender->flow, position, asks, sender_oldest(sender),
                             service_now(sender->service)) == OUTFLOW_FOREIGN)
         renew_stream(sender, position);
@@ -60,10 +69,13 @@ static int on_ack(Link *link, const LinkFrame *frame, void *userdata) {
     if (r <= 0)
         return r;
     if (!hop_stream_parse(message.ACK.stream, &stream)) {
-        Problem problem;
-        problem_set(&problem, -EBADMSG, "stream: expected 16 hexadecimal digits, not all 0, got \"%s\"",
-                    message.ACK.stream);
-        link_refuse(link, frame, REFUSAL_OUT_OF_RANGE, &problem);
+        refuse(sender, frame, "stream", "16 hexadecimal digits, not all 0", message.ACK.stream);
+        return 0;
+    }
+    if (!epoch_is_likely(message.ACK.epoch, service_wall(sender->service))) {
+        char got[24];
+        (void)snprintf(got, sizeof got, "%" PRId64, message.ACK.epoch);
+        refuse(sender, frame, "epoch", "at most a century more than the clock says", got);
         return 0;
     }
     return hear(sender, stream, &message.ACK);

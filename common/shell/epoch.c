@@ -17,6 +17,8 @@
 /* Room for as many lives as anybody will see; the largest number itself would be the end of them. */
 #define EPOCH_RAISE_MAX (INT64_MAX / 2)
 
+#define EPOCH_AHEAD_MAX_USEC (UINT64_C(36525) * 86400 * USEC_PER_SEC)
+
 static void fd_closep(int *fd) {
     if (*fd >= 0)
         close(*fd);
@@ -117,4 +119,9 @@ int epoch_raise(const char *state_dir, int64_t epoch, Problem *problem) {
     if (directory < 0)
         return directory;
     return kept >= epoch ? 0 : keep(directory, state_dir, epoch, problem);
+}
+
+bool epoch_is_likely(int64_t epoch, Wall wall) {
+    return epoch >= 0 &&
+           ((uint64_t)epoch <= wall.usec || (uint64_t)epoch - wall.usec <= EPOCH_AHEAD_MAX_USEC);
 }

@@ -5,6 +5,7 @@
 #include "base/problem.h"
 #include "base/time.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The epoch of this start: `wall` in microseconds, or one more than the number kept in `state_dir`/epoch when
@@ -18,3 +19,8 @@ int epoch_begin(const char *state_dir, Wall wall, int64_t *ret, Problem *problem
  * Durable like epoch_begin(); 0 or a negative errno: -ERANGE when there is hardly a number above `epoch`,
  * which no clock and no count of lives leads to. `state_dir` NULL: 0, nothing is kept. */
 int epoch_raise(const char *state_dir, int64_t epoch, Problem *problem);
+
+/* Whether an epoch that somebody else named can be one: clocks are wrong by years, not by more than a
+ * century. Who follows any number could be led to the end of them, where no writer comes back from; this
+ * bound moves on with the clock, so there is always an epoch above one that was believed. */
+bool epoch_is_likely(int64_t epoch, Wall wall);

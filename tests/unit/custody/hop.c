@@ -12,6 +12,7 @@
 #include <zmq.h>
 
 enum { FRAMES_MAX = 10000, STREAM = 0xBEEF };
+#define YEAR_USEC (INT64_C(365) * 86400 * (int64_t)USEC_PER_SEC)
 
 typedef struct Bench {
     char directory[64];
@@ -628,9 +629,9 @@ static bool has_ended(void *userdata) {
 
 static void a_writer_that_was_replaced_ends_and_comes_back_above_its_successor(void **state) {
     Bench *bench = *state;
-    const int64_t far_ahead = INT64_C(1) << 60;
     int status = 0;
     begin(bench);
+    const int64_t far_ahead = service_epoch(bench->service) + 50 * YEAR_USEC;
     intake_restore(&bench->intake, 1, far_ahead, 1);
     start_writer(bench);
     start_reader(bench);
@@ -649,6 +650,55 @@ static void a_writer_that_was_replaced_ends_and_comes_back_above_its_successor(v
     start_reader(bench);
     run_until(bench->service, all_are_acknowledged, bench);
     assert_each_came_once(bench);
+}
+
+static bool acks_came_in(void *userdata) {
+    return counter(((Bench *)userdata)->service, "traffic_link_frames_total",
+                   "link=\"ack.broker\",direction=\"in\"") >= 3;
+}
+
+/* Anybody can say a number on the port of the acknowledgements. */
+static void strangers_do_not_end_a_writer(void **state) {
+    Bench *bench = *state;
+    char ack[128];
+    begin(bench);
+    start_writer(bench);
+    start_reader(bench);
+    void *peer = foreign_peer(bench->service, ZMQ_PUSH, custody_ack_link(bench->id));
+    const struct {
+        unsigned stream;
+        int64_t epoch;
+    } said[] = {{STREAM + 1, service_epoch(bench->service) + YEAR_USEC},
+                {STREAM, service_epoch(bench->service) + 101 * YEAR_USEC},
+                {STREAM, INT64_MAX}};
+    for (size_t i = 0; i < 3; i++) {
+        int size = snprintf(ack, sizeof ack, "{\"stream\":\"%016x\",\"position\":0,\"epoch\":%lld}",
+                            said[i].stream, (long long)said[i].epoch);
+        assert_int_equal(zmq_send(peer, ack, (size_t)size, 0), size);
+    }
+    run_until(bench->service, acks_came_in, bench);
+    write_up_to(bench, 10);
+    run_until(bench->service, all_are_acknowledged, bench);
+    assert_false(has_ended(bench));
+    foreign_close(peer);
+}
+
+/* One such number, kept for ever, would fence every honest writer for ever. */
+static void a_frame_of_the_distant_future_does_not_fence_its_writer(void **state) {
+    Bench *bench = *state;
+    bench->id = ENDPOINT_STORE_PRIMARY;
+    begin(bench);
+    start_reader(bench);
+    const int64_t now = service_epoch(bench->service);
+    const Hop of_a_stranger[] = {
+        {.stream = 1, .epoch = INT64_MAX - 1, .position = 1, .oldest = 1},
+        {.stream = 2, .epoch = now + 101 * YEAR_USEC, .position = 1, .oldest = 1},
+    };
+    const Hop honest = {.stream = 3, .epoch = now, .position = 1, .oldest = 1};
+    assert_int_equal(receiver_judge_hop(bench->receiver, &of_a_stranger[0]), RECEIVER_LEAVE);
+    assert_int_equal(receiver_judge_hop(bench->receiver, &of_a_stranger[1]), RECEIVER_LEAVE);
+    assert_int_equal(receiver_judge_hop(bench->receiver, &honest), RECEIVER_TAKE);
+    assert_true(custody_counter(bench, "traffic_custody_received_total", ",outcome=\"unlikely\"") == 2);
 }
 
 static bool hears_the_successor(void *userdata) {
@@ -762,6 +812,8 @@ int main(void) {
         HOP_TEST(acknowledgements_of_another_stream_say_nothing),
         HOP_TEST(an_acknowledgement_of_no_stream_is_refused),
         HOP_TEST(a_writer_that_was_replaced_ends_and_comes_back_above_its_successor),
+        HOP_TEST(strangers_do_not_end_a_writer),
+        HOP_TEST(a_frame_of_the_distant_future_does_not_fence_its_writer),
         HOP_TEST(frames_of_a_writer_that_was_replaced_are_left_and_it_is_told),
         HOP_TEST(a_reader_of_the_first_implementation_has_what_was_sent),
         HOP_TEST(nothing_counts_as_delivered_to_one_that_is_not_there),

@@ -132,6 +132,19 @@ static void no_epoch_is_raised_to_the_end_of_all_numbers(void **state) {
     assert_int_equal(begin(directory->path, 1000), INT64_MAX / 2 + 1);
 }
 
+static void a_century_ahead_of_the_clock_is_likely_and_more_is_not(void **state) {
+    (void)state;
+    const Wall now = {1700000000 * USEC_PER_SEC};
+    const int64_t century = INT64_C(36525) * 86400 * (int64_t)USEC_PER_SEC,
+                  most = (int64_t)now.usec + century;
+    assert_true(epoch_is_likely(0, now));
+    assert_true(epoch_is_likely(most, now));
+    assert_false(epoch_is_likely(most + 1, now));
+    assert_false(epoch_is_likely(INT64_MAX, now));
+    assert_false(epoch_is_likely(-1, now));
+    assert_true(epoch_is_likely(INT64_MAX, (Wall){UINT64_MAX}));
+}
+
 static void without_a_directory_nothing_is_raised(void **state) {
     (void)state;
     Problem problem = {""};
@@ -155,6 +168,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(raising_never_lowers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_epoch_is_raised_to_the_end_of_all_numbers, set_up, tear_down),
         cmocka_unit_test(without_a_directory_nothing_is_raised),
+        cmocka_unit_test(a_century_ahead_of_the_clock_is_likely_and_more_is_not),
     };
     return cmocka_run_group_tests_name("epoch", tests, NULL, NULL);
 }
