@@ -19,8 +19,8 @@
 #include <string.h>
 
 enum {
-    REQUEST_BYTES = 1024,  /* of a frame, for what surrounds the records in it */
-    NESTED_DEPTH_MAX = 10, /* of the 15 that the decoder follows, 5 are the reply's and the record's */
+    REQUEST_BYTES = 1024, /* of a frame, for what surrounds the records in it */
+    NESTED_DEPTH_MAX = EVENT_DEPTH_MAX,
     DEFAULT_LIMIT = 1000,
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define EVENT_MAX_BYTES (16 * 1024)   /* one sensor event, topic included; above it: refused and counted */
+#define EVENT_DEPTH_MAX 10            /* of the 15 that readers follow, 5 are for what an event travels in */
 #define FRAME_MAX_BYTES (64 * 1024)   /* any frame; a larger one cuts the connection before it costs memory */
 #define REPLY_MAX_BYTES (1024 * 1024) /* a reply, as the asking side accepts it */
 

@@ -285,6 +285,17 @@ static int open_record(Decoding *d, struct json_object *tree, MessageTag *ret) {
     return 0;
 }
 
+/* An event that no record could carry on is refused while its sender can still be told. */
+static int check_depth(const Decoding *d, MessageFamily family) {
+    size_t depth = family == MESSAGE_FAMILY_EVENT ? json_text_depth(d->members_text) : 0;
+    if (depth <= EVENT_DEPTH_MAX)
+        return 0;
+    *d->ret_refusal = REFUSAL_TOO_LARGE;
+    return problem_set(d->problem, -EBADMSG,
+                       "event: expected at most %d objects and arrays inside each other, got %zu",
+                       EVENT_DEPTH_MAX, depth);
+}
+
 /* What is kept of a frame is never longer than the frame; each piece has a NUL behind it. */
 static int reserve_nested(Decoder *decoder, size_t frame_size) {
     size_t needed = frame_size + 32;
@@ -326,7 +337,8 @@ int message_decode(Decoder *decoder, MessageFamily family, const void *frame, si
     if (r < 0)
         return r;
     d.members = tree;
-    if (family == MESSAGE_FAMILY_RECORD)
+    r = check_depth(&d, family);
+    if (r >= 0 && family == MESSAGE_FAMILY_RECORD)
         r = open_record(&d, tree, &tag);
     if (r < 0)
         return r;

@@ -546,6 +546,20 @@ static void nesting_ends_at_fifteen_levels(void **state) {
     refused(MESSAGE_FAMILY_REPLY, frame, REFUSAL_NOT_JSON);
 }
 
+/* Else it would be acknowledged to its sensor and refused by the stores. */
+static void an_event_is_taken_as_deep_as_a_record_and_a_copy_of_it_can_be(void **state) {
+    (void)state;
+    static const char begin[] = "gps {\"sensor_id\":\"C\",\"tipo_sensor\":\"gps\",\"interseccion\":\"I\","
+                                "\"velocidad_promedio\":9," WHEN ",\"more\":";
+    static const char arrays[] = "[[[[[[[[[[5]]]]]]]]]]}";
+    char frame[512];
+    (void)snprintf(frame, sizeof frame, "%s%.9s\"]]]]]]]]]]\"%s", begin, arrays, arrays + 12);
+    taken(MESSAGE_FAMILY_EVENT, frame);
+    (void)snprintf(frame, sizeof frame, "%s%s", begin, arrays);
+    Problem p = refused(MESSAGE_FAMILY_EVENT, frame, REFUSAL_TOO_LARGE);
+    assert_non_null(strstr(p.text, "at most 10 objects and arrays inside each other, got 11"));
+}
+
 /* A valid query, event or reply, filled up with blanks to `size` bytes. */
 static char *padded(const char *frame, size_t size) {
     char *text = malloc(size);
@@ -632,6 +646,7 @@ int main(void) {
         cmocka_unit_test(bytes_that_are_not_utf8_are_refused_first),
         cmocka_unit_test(repeated_members_are_refused_at_every_depth),
         cmocka_unit_test(nesting_ends_at_fifteen_levels),
+        cmocka_unit_test(an_event_is_taken_as_deep_as_a_record_and_a_copy_of_it_can_be),
         cmocka_unit_test(frames_are_taken_up_to_the_limit_of_their_family),
         cmocka_unit_test(a_refused_frame_leaves_the_decoder_as_good_as_new),
         cmocka_unit_test(nobody_has_to_listen_to_the_problem),
