@@ -168,6 +168,7 @@ static int on_commit_time(Timer *timer, Mono now, void *userdata) {
 static int on_tick(Timer *timer, Mono now, void *userdata) {
     Keeper *keeper = userdata;
     keeper_count(keeper);
+    follow_flow(keeper); /* the first time: it may have been full when it was opened */
     timer_set(timer, mono_after(now, TICK_USEC));
     return 0;
 }
@@ -333,13 +334,14 @@ static void leave_place(const Keeper *keeper) {
         journal_note(LOG_NOTICE, "%s: what was left of %s is %s now", keeper->name, keeper->path, aside);
 }
 
-/* What is not on disk was not acknowledged either, so whoever sent it still has it. */
+/* What is not on disk was not acknowledged either, so whoever sent it still has it. After a failure it stays
+ * so: a cursor may be pending whose frame is not. */
 Keeper *keeper_free(Keeper *keeper) {
     if (!keeper)
         return NULL;
     Problem problem = {""};
     if (keeper->spool && spool_is_dirty(keeper->spool) && keeper->damage == 0 &&
-        attempt(keeper, &problem) < 0)
+        !service_has_failed(keeper->service) && attempt(keeper, &problem) < 0)
         journal_note(LOG_WARNING,
                      "%s: ends with %zu frames that it could not commit and did not acknowledge: %s",
                      keeper->name, spool_n_pending(keeper->spool), problem.text);

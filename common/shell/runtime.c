@@ -136,6 +136,11 @@ void service_exit(Service *service, int status) {
     sd_event_exit(service->event, status);
 }
 
+bool service_has_failed(const Service *service) {
+    int code;
+    return sd_event_get_exit_code(service->event, &code) >= 0 && code < 0;
+}
+
 /* --- status --- */
 
 static void send_status(Service *service) {

@@ -54,6 +54,10 @@ const char *service_runtime_dir(const Service *service); /* --runtime-dir, else 
 Mono service_now(const Service *service);
 Wall service_wall(const Service *service);
 
+/* Whether the loop ended because a handler failed, in the middle of its work, and not because somebody asked
+ * for it. Then what is pending need not belong together: it is left, not committed. */
+bool service_has_failed(const Service *service);
+
 /* The descriptor that systemd passed under this FileDescriptorName=; it is the caller's from now on.
  * -ENOENT when it passed none. A name that nobody has taken when start() returns is logged: its socket
  * unit is wrong. */

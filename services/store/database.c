@@ -329,13 +329,16 @@ int database_new(Service *service, StoreRole role, EndpointId link, Turns *turns
     return r;
 }
 
-/* What cannot be written any more; what came under custody was not acknowledged and comes again. */
+/* What cannot be written any more; what came under custody was not acknowledged and comes again. After a
+ * failure that may be a cursor without its record. */
 static void commit_at_end(Database *database) {
     Problem problem = database->trouble;
     size_t n_waiting = group_commit_rows_waiting(database->group);
     if (!group_commit_is_pending(database->group))
         return;
     int r = database->damage;
+    if (r >= 0 && service_has_failed(database->service))
+        r = problem_set(&problem, -ECANCELED, "it failed in the middle of its work");
     if (r >= 0)
         r = group_commit_run(database->group, service_now(database->service), service_wall(database->service),
                              &problem);
