@@ -188,6 +188,13 @@ int client_ask_at(Client *client, EndpointId endpoint, const Query *query, doubl
     return ask_within(client, endpoint, query, timeout_sec, ret, problem);
 }
 
+/* A store that cannot answer now (its file is closed) is not the last word: the other one may. */
+static bool is_final(const Answer *answer, bool is_last) {
+    bool is_store = answer->asked != ENDPOINT_QUERIES;
+    return is_last || !is_store || answer->status != REPLY_ERROR || !answer->has_cause ||
+           answer->cause != CAUSE_UNAVAILABLE;
+}
+
 int client_ask(Client *client, const Query *query, Answer *ret, Problem *problem) {
     static const struct {
         EndpointId endpoint;
@@ -197,16 +204,27 @@ int client_ask(Client *client, const Query *query, Answer *ret, Problem *problem
         {ENDPOINT_QUERY_PRIMARY, (1 - ANALYTICS_SHARE) / 2},
         {ENDPOINT_QUERY_REPLICA, (1 - ANALYTICS_SHARE) / 2},
     };
+    bool is_answered = false;
     for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-        int r =
-            ask_within(client, order[i].endpoint, query, client->timeout_sec * order[i].share, ret, problem);
-        if (r == 0) {
-            ret->is_degraded |= order[i].endpoint != ENDPOINT_QUERIES;
-            problem->text[0] = '\0'; /* who was silent before is told by the answer being a degraded one */
-            return 0;
-        }
-        if (r != -ETIMEDOUT)
+        Answer answer = {0};
+        int r = ask_within(client, order[i].endpoint, query, client->timeout_sec * order[i].share, &answer,
+                           problem);
+        if (r < 0 && r != -ETIMEDOUT) {
+            answer_clear(ret);
             return r;
+        }
+        if (r < 0)
+            continue;
+        answer.is_degraded |= order[i].endpoint != ENDPOINT_QUERIES;
+        answer_clear(ret);
+        *ret = answer;
+        is_answered = true;
+        if (is_final(&answer, i + 1 == ARRAY_LEN(order)))
+            break;
+    }
+    if (is_answered) {
+        problem->text[0] = '\0'; /* who was silent before is told by the answer being a degraded one */
+        return 0;
     }
     return problem_set(
         problem, -ETIMEDOUT,
