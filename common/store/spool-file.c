@@ -84,18 +84,20 @@ int spool_file_insert(SpoolFile *file, uint64_t position, uint64_t odometer, con
     return finish(file, INSERT, problem);
 }
 
-int spool_file_delete(SpoolFile *file, uint64_t until, uint64_t *ret_odometer, Problem *problem) {
+int spool_file_odometer(SpoolFile *file, uint64_t position, uint64_t *ret, Problem *problem) {
     sqlite3_stmt *odometer = file->statements[ODOMETER];
-    sqlite3_bind_int64(odometer, 1, (sqlite3_int64)until);
+    sqlite3_bind_int64(odometer, 1, (sqlite3_int64)position);
     int rc = sqlite3_step(odometer);
     if (rc == SQLITE_ROW)
-        *ret_odometer = (uint64_t)sqlite3_column_int64(odometer, 0);
+        *ret = (uint64_t)sqlite3_column_int64(odometer, 0);
     sqlite3_reset(odometer);
     if (rc == SQLITE_DONE)
         return problem_set(problem, -EUCLEAN, "the frame at position %llu is gone",
-                           (unsigned long long)until);
-    if (rc != SQLITE_ROW)
-        return db_error(file->db, statement_sql[ODOMETER], problem);
+                           (unsigned long long)position);
+    return rc == SQLITE_ROW ? 0 : db_error(file->db, statement_sql[ODOMETER], problem);
+}
+
+int spool_file_delete(SpoolFile *file, uint64_t until, Problem *problem) {
     sqlite3_bind_int64(file->statements[DELETE], 1, (sqlite3_int64)until);
     return finish(file, DELETE, problem);
 }

@@ -36,8 +36,9 @@ void spool_file_rollback(SpoolFile *file); /* after any failure of the transacti
 
 int spool_file_insert(SpoolFile *file, uint64_t position, uint64_t odometer, const void *frame, size_t size,
                       Problem *problem);
-/* Everything up to `until`, whose odometer is *ret_odometer. -EUCLEAN when it has no row. */
-int spool_file_delete(SpoolFile *file, uint64_t until, uint64_t *ret_odometer, Problem *problem);
+/* The odometer of the row at `position`. -EUCLEAN when it has no row. */
+int spool_file_odometer(SpoolFile *file, uint64_t position, uint64_t *ret, Problem *problem);
+int spool_file_delete(SpoolFile *file, uint64_t until, Problem *problem); /* everything up to `until` */
 int spool_file_save_head(SpoolFile *file, uint64_t stream, uint64_t last, Problem *problem);
 int spool_file_save_reader(SpoolFile *file, const char *name, uint64_t acknowledged, Problem *problem);
 

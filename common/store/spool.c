@@ -24,7 +24,8 @@
 
 enum {
     PAGE_ROWS = 512,
-    DELETED_MAX = 20000, /* rows in one commit: some 20 ms */
+    DELETED_MAX = 20000,          /* rows in one commit: some 20 ms */
+    DELETED_MAX_BYTES = 32 << 20, /* of frames in them: half a second when they are large, many pages each */
     NAME_SIZE = 64,
 };
 
@@ -295,8 +296,17 @@ static int delete_passed(Spool *spool, Change *change, Problem *problem) {
         return 0;
     if (until - spool->first >= DELETED_MAX)
         until = spool->first + DELETED_MAX - 1;
+    uint64_t odometer;
+    int r = spool_file_odometer(spool->file, until, &odometer, problem);
+    while (r >= 0 && odometer - spool->odometer_before > DELETED_MAX_BYTES && until > spool->first) {
+        until = spool->first + (until - spool->first) / 2;
+        r = spool_file_odometer(spool->file, until, &odometer, problem);
+    }
+    if (r < 0)
+        return r;
     change->deleted = until;
-    return spool_file_delete(spool->file, until, &change->odometer_before, problem);
+    change->odometer_before = odometer;
+    return spool_file_delete(spool->file, until, problem);
 }
 
 static int insert_pending(Spool *spool, Change *change, Problem *problem) {

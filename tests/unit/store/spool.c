@@ -299,6 +299,33 @@ static void order_of_the_names_says_nothing(void **state) {
     assert_int_equal(spool_acknowledged(fixture->spool, 1), 3);
 }
 
+/* The pages of large frames are walked one by one: 20,000 of 16 KiB would take longer than a watchdog waits. */
+static void what_is_deleted_is_bounded_in_bytes_too(void **state) {
+    SpoolFixture *fixture = *state;
+    enum { LARGE_BYTES = 60000, LARGE = 1500 }; /* 86 MiB */
+    char *frame = calloc(1, LARGE_BYTES);
+    fixture->limits = (SpoolLimits){.max_bytes = 1 << 30, .memory_bytes = 1 << 20};
+    restart(fixture);
+    for (int i = 0; i < LARGE; i++) {
+        assert_int_equal(spool_append(fixture->spool, frame, LARGE_BYTES), 0);
+        if (i % 100 == 99)
+            assert_int_equal(commit(fixture), 100);
+    }
+    free(frame);
+    append_and_commit(fixture, 100);
+    uint64_t before = spool_bytes(fixture->spool), n_commits = 0;
+    spool_acknowledge(fixture->spool, 0, spool_last(fixture->spool));
+    for (; spool_is_dirty(fixture->spool); n_commits++) {
+        assert_int_equal(commit(fixture), 0);
+        assert_true(before - spool_bytes(fixture->spool) <= 32 << 20);
+        assert_true(spool_bytes(fixture->spool) < before);
+        before = spool_bytes(fixture->spool);
+        restart(fixture);
+    }
+    assert_in_range(n_commits, 3, 7);
+    assert_int_equal(spool_bytes(fixture->spool), 0);
+}
+
 /* One commit deletes 20,000 rows; the rest follows with the next ones. */
 static void many_passed_rows_go_with_several_commits(void **state) {
     SpoolFixture *fixture = *state;
@@ -401,6 +428,7 @@ int main(void) {
         READER_TEST(reader_that_is_no_longer_named_holds_nothing_back),
         READER_TEST(order_of_the_names_says_nothing),
         READER_TEST(many_passed_rows_go_with_several_commits),
+        SPOOL_TEST(what_is_deleted_is_bounded_in_bytes_too),
         SPOOL_TEST(cursor_of_a_link_is_durable_with_the_frames),
         SPOOL_TEST(links_beyond_the_limit_are_refused),
         SPOOL_TEST(statements_go_by_the_primary_key),
