@@ -6,6 +6,7 @@
 
 #include "base/macro.h"
 #include "store/hash.h"
+#include "store/row-sum.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,6 +162,7 @@ const DbKind db_traffic = {
     .samples = (const char *const[]){"SELECT sum(length(event_data)) FROM "
                                      "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
                                      "SELECT sensor_events FROM totals", NULL},
+    .proofs = row_sum_proofs,
     .after_doubt = "UPDATE totals SET needs_refill = 1",
 };
 
@@ -178,6 +180,27 @@ static int check_samples(sqlite3 *db, const DbKind *kind, Problem *problem) {
     return 0;
 }
 
+static int check_proof(sqlite3 *db, const char *sql, Problem *problem) {
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+        return db_error(db, "check", problem);
+    int rc = sqlite3_step(statement), r = 0;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) /* what must be there for an answer, check_samples() knows */
+        r = db_error(db, "check", problem);
+    else if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+        r = problem_set(problem, -EUCLEAN, "check: %s", (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    return r;
+}
+
+/* What the check of the pages cannot know: whether the rows are those that were written. */
+static int check_proofs(sqlite3 *db, const DbKind *kind, Problem *problem) {
+    int r = 0;
+    for (const char *const *proof = kind->proofs; r >= 0 && proof && *proof; proof++)
+        r = check_proof(db, *proof, problem);
+    return r;
+}
+
 static bool is_large(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && status.st_size > DB_FULL_CHECK_MAX_BYTES;
@@ -189,7 +212,7 @@ static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *
     int rc = sqlite3_open_v2(path, ret, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (rc != SQLITE_OK)
         return db_error(*ret, path, problem);
-    if (event_hash_register(*ret) != SQLITE_OK)
+    if (event_hash_register(*ret) != SQLITE_OK || row_sum_register(*ret) != SQLITE_OK)
         return db_error(*ret, path, problem);
     return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
 }
@@ -244,7 +267,8 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         r = db_run(
             db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
             problem);
-    if (r >= 0 && (is_suspect(path) || !is_large(path)))
+    bool is_to_read_all = is_suspect(path) || !is_large(path);
+    if (r >= 0 && is_to_read_all)
         r = check_all(db, problem);
     if (r >= 0)
         r = settle_log(db, path, problem);
@@ -252,6 +276,8 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         r = db_migrate(db, kind->schema, (int)kind->schema->n_steps, problem);
     if (r >= 0)
         r = check_samples(db, kind, problem);
+    if (r >= 0 && is_to_read_all)
+        r = check_proofs(db, kind, problem);
     if (r >= 0 && kind->after_doubt && is_suspect(path))
         r = db_run(db, kind->after_doubt, problem);
     if (r < 0)

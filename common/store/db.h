@@ -21,6 +21,9 @@ typedef struct DbKind {
     const Schema *schema;
     /* Read in place of the whole when the file is large: each must give a row. Ends with NULL. */
     const char *const *samples;
+    /* Asked about the whole when all of it is read: a sentence about what is wrong, or NULL. Ends with NULL;
+     * may be NULL. */
+    const char *const *proofs;
     /* Run when a file that was suspected (db_mark_suspect()) turns out to be whole; may be NULL. */
     const char *after_doubt;
 } DbKind;
@@ -33,7 +36,7 @@ extern const DbKind db_traffic; /* a store's records */
  *     -EUCLEAN   damaged; db_set_aside() is the way on
  *     -EINVAL    its schema is newer than this program
  *     -EBUSY, -ENOSPC, -EROFS, -EACCES, -EIO, -ENOMEM
- * Cost: one pass over the file, about 0.3 s for a million events; above DB_FULL_CHECK_MAX_BYTES only a
+ * Cost: two passes over the file, about 1.4 s for a million records; above DB_FULL_CHECK_MAX_BYTES only a
  * sample is read. */
 int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem);
 int db_open(const char *path, sqlite3 **ret, Problem *problem); /* db_traffic */

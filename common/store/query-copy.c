@@ -189,6 +189,17 @@ static bool copy_row(QueryJob *job, char *buffer, size_t buffer_size) {
     return true;
 }
 
+/* A damaged row is for the next opening of the file to deal with: what is copied from here is all that the
+ * other store gets. */
+static int check_row(const QueryJob *job, Problem *problem) {
+    int is_damaged = sqlite3_column_count(job->statement) - 1;
+    return sqlite3_column_int(job->statement, is_damaged) == 0
+               ? 0
+               : problem_set(problem, -EUCLEAN, "row %" PRId64 " of the %s is not what was written",
+                             (int64_t)sqlite3_column_int64(job->statement, 0),
+                             message_wire_name(job->copied));
+}
+
 static int step_copy(QueryJob *job, int n_rows, Problem *problem) {
     char buffer[FRAME_MAX_BYTES - REQUEST_BYTES];
     for (int i = 0; i < n_rows; i++) {
@@ -197,6 +208,9 @@ static int step_copy(QueryJob *job, int n_rows, Problem *problem) {
             return end_copy(job, true);
         if (rc != SQLITE_ROW)
             return query_db_error(job, problem);
+        int r = check_row(job, problem);
+        if (r < 0)
+            return r;
         if (job->n_rows_left == 0 || !copy_row(job, buffer, sizeof buffer))
             return end_copy(job, false);
     }

@@ -3,6 +3,7 @@
 #include "store/reader.h"
 
 #include "store/db.h"
+#include "store/row-sum.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -21,6 +22,9 @@
     "json_object('id', id, 'interseccion', interseccion, 'state_ns', state_ns, 'state_ew', state_ew, "       \
     "'reason', reason, 'cycle_duration_sec', cycle_duration_sec, 'timestamp', timestamp, 'created_at', "     \
     "created_at)"
+/* is_damaged is the last column */
+#define COPY_OF(table, columns)                                                                              \
+    "SELECT *, " ROW_IS_DAMAGED(table, columns) " AS is_damaged FROM " table " WHERE id > ?1 ORDER BY id"
 #define NEWEST_FIRST " ORDER BY timestamp DESC, id DESC"
 
 static const char *const sql[READ_STATEMENT_COUNT] = {
@@ -55,10 +59,10 @@ static const char *const sql[READ_STATEMENT_COUNT] = {
     [READ_EVENT_PLACE] = "SELECT timestamp FROM sensor_events WHERE id = ?1",
     [READ_HISTORY_PLACE] = "SELECT timestamp FROM congestion_history WHERE id = ?1",
     [READ_MADE_AT] = "SELECT made_at FROM totals WHERE only_row = 1",
-    [READ_COPY_EVENTS] = "SELECT * FROM sensor_events WHERE id > ?1 ORDER BY id",
-    [READ_COPY_HISTORY] = "SELECT * FROM congestion_history WHERE id > ?1 ORDER BY id",
-    [READ_COPY_LIGHTS] = "SELECT * FROM semaphore_states WHERE id > ?1 ORDER BY id",
-    [READ_COPY_ACTIONS] = "SELECT * FROM priority_actions WHERE id > ?1 ORDER BY id",
+    [READ_COPY_EVENTS] = COPY_OF("sensor_events", ROW_SUM_OF_SENSOR_EVENTS),
+    [READ_COPY_HISTORY] = COPY_OF("congestion_history", ROW_SUM_OF_CONGESTION_HISTORY),
+    [READ_COPY_LIGHTS] = COPY_OF("semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES),
+    [READ_COPY_ACTIONS] = COPY_OF("priority_actions", ROW_SUM_OF_PRIORITY_ACTIONS),
 };
 
 struct Reader {

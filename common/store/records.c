@@ -1,7 +1,7 @@
 /* Messages into rows. messages.def says which members a record has and the table has a column for each, so
  * the INSERT statements and what is bound to them come out of its table: a member that is added there needs a
- * migration and nothing here. Members that are left out are bound as NULL, and the schema puts its defaults
- * in their place.
+ * migration, its place in the row's sum (row-sum.h), and nothing here. Members that are left out are bound as
+ * NULL, and the schema puts its defaults in their place.
  *
  * The totals are counted in memory and written once a transaction; after a rollback they are those of the
  * last commit. */
@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "store/hash.h"
+#include "store/row-sum.h"
 #include "wire/message-table.h"
 #include "wire/timestamp.h"
 
@@ -22,6 +23,7 @@
 typedef struct Table {
     MessageTag tag;
     const char *name;
+    const char *sum;           /* what row_sum() is about */
     const char *extra_columns; /* besides the members and the two columns of arrival */
     const char *extra_values;
     const char *select_oldest; /* id, created_us, and a number for forget() */
@@ -29,18 +31,17 @@ typedef struct Table {
 
 /* ?1 and ?2 are the arrival, ?3 and on the members in the order of messages.def. */
 static const Table tables[] = {
-    {MESSAGE_SENSOR_EVENT_RECORD, "sensor_events", ", vehicles",
+    {MESSAGE_SENSOR_EVENT_RECORD, "sensor_events", ROW_SUM_OF_SENSOR_EVENTS, ", vehicles",
      /* tipo_sensor is the second member, event_data the fifth */
-     ", CASE WHEN ?4 = 'espira_inductiva' AND json_type(?7, '$.vehiculos_contados') IN ('integer', 'real')"
-     " THEN json_extract(?7, '$.vehiculos_contados') END",
+     ", " VEHICLES_OF("?4", "?7"),
      "SELECT id, created_us, record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, "
      "timestamp, event_data)"
      " FROM sensor_events ORDER BY id LIMIT ?1"},
-    {MESSAGE_CONGESTION_RECORD, "congestion_history", "", "",
+    {MESSAGE_CONGESTION_RECORD, "congestion_history", ROW_SUM_OF_CONGESTION_HISTORY, "", "",
      "SELECT id, created_us, traffic_state = 'CONGESTION' FROM congestion_history ORDER BY id LIMIT ?1"},
-    {MESSAGE_SEMAPHORE_RECORD, "semaphore_states", "", "",
+    {MESSAGE_SEMAPHORE_RECORD, "semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES, "", "",
      "SELECT id, created_us, 0 FROM semaphore_states ORDER BY id LIMIT ?1"},
-    {MESSAGE_PRIORITY_RECORD, "priority_actions", "", "",
+    {MESSAGE_PRIORITY_RECORD, "priority_actions", ROW_SUM_OF_PRIORITY_ACTIONS, "", "",
      "SELECT id, created_us, instr(action_type, 'GREEN_WAVE') > 0 FROM priority_actions ORDER BY id LIMIT "
      "?1"},
 };
@@ -82,6 +83,33 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *pr
     return 0;
 }
 
+/* The parameter of a column; false when there is no such column. */
+static bool write_parameter(FILE *out, const TableStatements *statements, const char *column, size_t size) {
+    static const char *const arrival[] = {"created_at", "created_us"};
+    for (size_t i = 0; i < ARRAY_LEN(arrival); i++)
+        if (strlen(arrival[i]) == size && memcmp(arrival[i], column, size) == 0)
+            return fprintf(out, "?%zu", i + 1) > 0;
+    for (size_t i = 0; i < statements->message->n_members; i++)
+        if (strlen(statements->message->members[i].json) == size &&
+            memcmp(statements->message->members[i].json, column, size) == 0)
+            return fprintf(out, "?%zu", FIRST_MEMBER_PARAMETER + i) > 0;
+    return false;
+}
+
+/* The sum of the row that is being inserted: the list of its columns with parameters in their places. */
+static void write_sum(FILE *out, const TableStatements *statements) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
+    const char *at = statements->table->sum;
+    while (*at) {
+        size_t size = strspn(at, letters);
+        if (size == 0)
+            fputc(*at++, out);
+        else if (!write_parameter(out, statements, at, size))
+            fprintf(out, "%.*s", (int)size, at);
+        at += size;
+    }
+}
+
 static int prepare_insert(sqlite3 *db, TableStatements *statements, Problem *problem) {
     const Table *table = statements->table;
     char sql[SQL_MAX_BYTES];
@@ -91,10 +119,12 @@ static int prepare_insert(sqlite3 *db, TableStatements *statements, Problem *pro
     fprintf(out, "INSERT INTO %s (created_at, created_us", table->name);
     for (size_t i = 0; i < statements->message->n_members; i++)
         fprintf(out, ", %s", statements->message->members[i].json);
-    fprintf(out, "%s) VALUES (?1", table->extra_columns);
+    fprintf(out, "%s, checksum) VALUES (?1", table->extra_columns);
     for (size_t i = 2; i < FIRST_MEMBER_PARAMETER + statements->message->n_members; i++)
         fprintf(out, ", ?%zu", i);
-    fprintf(out, "%s) ON CONFLICT DO NOTHING", table->extra_values);
+    fprintf(out, "%s, row_sum(", table->extra_values);
+    write_sum(out, statements);
+    fputs(")) ON CONFLICT DO NOTHING", out);
     fclose(out);
     return prepare(db, sql, &statements->insert, problem);
 }

@@ -45,7 +45,11 @@ static void older_file_is_migrated_and_its_rows_are_counted(void **state) {
     assert_int_equal(record_writer_commit(writer, NOON, &problem), 0);
     StoreTotals before = *record_writer_totals(writer);
     record_writer_free(writer);
-    test_run(db, "DROP TABLE totals; DROP TABLE intake; PRAGMA user_version = 1");
+    test_run(db, "DROP TABLE totals; DROP TABLE intake; DROP TABLE unsummed; PRAGMA user_version = 1;"
+                 "ALTER TABLE sensor_events DROP COLUMN checksum;"
+                 "ALTER TABLE congestion_history DROP COLUMN checksum;"
+                 "ALTER TABLE semaphore_states DROP COLUMN checksum;"
+                 "ALTER TABLE priority_actions DROP COLUMN checksum");
     db_close(db);
 
     db = test_open(file);

@@ -145,9 +145,11 @@ static void no_statement_scans_or_sorts(void **state) {
         (void)snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", reader_sql((ReadStatement)i));
         assert_int_equal(sqlite3_prepare_v2(reader_db(fixture->reader), sql, -1, &plan, NULL), SQLITE_OK);
         int n_lines = 0;
-        for (; sqlite3_step(plan) == SQLITE_ROW; n_lines++) {
+        while (sqlite3_step(plan) == SQLITE_ROW) {
             const char *line = (const char *)sqlite3_column_text(plan, 3);
-            if (strncmp(line, "SEARCH ", 7) != 0)
+            bool is_subquery = strncmp(line, "SCALAR SUBQUERY ", 16) == 0; /* of one line, which follows */
+            n_lines += is_subquery ? -1 : 1;
+            if (!is_subquery && strncmp(line, "SEARCH ", 7) != 0)
                 fail_msg("%s\n%s", line, reader_sql((ReadStatement)i));
         }
         assert_int_equal(n_lines, 1);

@@ -1,0 +1,123 @@
+/* The values one after the other, each with its kind, place and length, so that nothing that moves from one
+ * column to the next goes unseen.
+ *
+ * The subtle thing is that a number is summed as what it is worth: SQLite stores 15.0 as 15 in some columns
+ * and not in others, and gives both back as what the column's affinity says. */
+#include "store/row-sum.h"
+
+#include "base/macro.h"
+
+#include <endian.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <zlib.h>
+
+/* --- the sum --- */
+
+typedef struct RowSum {
+    unsigned long crc;
+    size_t n_gathered;
+    unsigned char gathered[512]; /* one call for many small values: each call has its price */
+} RowSum;
+
+static void add_bytes(RowSum *sum, const void *bytes, size_t size) {
+    if (size > sizeof sum->gathered - sum->n_gathered) {
+        sum->crc = crc32_z(sum->crc, sum->gathered, sum->n_gathered);
+        sum->n_gathered = 0;
+    }
+    if (size > sizeof sum->gathered) {
+        sum->crc = crc32_z(sum->crc, bytes, size);
+    } else if (size > 0) {
+        memcpy(sum->gathered + sum->n_gathered, bytes, size);
+        sum->n_gathered += size;
+    }
+}
+
+typedef struct ValueMark {
+    uint16_t place;
+    uint16_t kind; /* SQLITE_INTEGER, ... */
+    uint32_t size;
+} ValueMark;
+_Static_assert(sizeof(ValueMark) == 8, "no holes: its bytes are summed");
+
+static void add_part(RowSum *sum, int place, int kind, const void *bytes, size_t size) {
+    ValueMark mark = {htole16((uint16_t)place), htole16((uint16_t)kind), htole32((uint32_t)size)};
+    add_bytes(sum, &mark, sizeof mark);
+    add_bytes(sum, bytes, size);
+}
+
+static bool is_whole(double number) {
+    return number >= -0x1p62 && number <= 0x1p62 && number == (double)(int64_t)number;
+}
+
+static void add_number(RowSum *sum, int place, int kind, const void *number) {
+    uint64_t bits;
+    memcpy(&bits, number, sizeof bits);
+    bits = htole64(bits);
+    add_part(sum, place, kind, &bits, sizeof bits);
+}
+
+static void add_value(RowSum *sum, int place, sqlite3_value *value) {
+    int kind = sqlite3_value_type(value);
+    if (kind == SQLITE_NULL)
+        return; /* the places of the others tell that it is missing */
+    if (kind == SQLITE_INTEGER || kind == SQLITE_FLOAT) {
+        double number = sqlite3_value_double(value);
+        int64_t whole = sqlite3_value_int64(value);
+        if (kind == SQLITE_INTEGER || is_whole(number))
+            add_number(sum, place, SQLITE_INTEGER, &whole);
+        else
+            add_number(sum, place, SQLITE_FLOAT, &number);
+    } else {
+        const void *bytes = sqlite3_value_blob(value); /* a text's bytes are those of a blob */
+        add_part(sum, place, kind, bytes, (size_t)sqlite3_value_bytes(value));
+    }
+}
+
+static void sql_row_sum(sqlite3_context *context, int n_values, sqlite3_value **values) {
+    RowSum sum;
+    sum.crc = 0;
+    sum.n_gathered = 0;
+    for (int i = 0; i < n_values; i++)
+        add_value(&sum, i, values[i]);
+    sqlite3_result_int64(context, (sqlite3_int64)crc32_z(sum.crc, sum.gathered, sum.n_gathered));
+}
+
+int row_sum_register(sqlite3 *db) {
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
+    return sqlite3_create_function(db, "row_sum", -1, flags, NULL, sql_row_sum, NULL, NULL);
+}
+
+/* --- the proofs --- */
+
+/* `also`: when else a row is damaged, asked of rows that have their sum; `facts`: more columns of the pass;
+ * `wrong`: further WHEN ... THEN ... about them. */
+#define PROOF(table, columns, also, total, facts, wrong)                                                     \
+    "SELECT CASE WHEN damaged_id IS NOT NULL"                                                                \
+    " THEN printf('row %d of " table " is not what was written', damaged_id)"                                \
+    " WHEN n_rows <> totals." total " THEN printf('" table                                                   \
+    " has %d rows, the totals say %d', n_rows, totals." total ") " wrong " END "                             \
+    "FROM totals, (SELECT count(*) AS n_rows, "                                                              \
+    "min(CASE WHEN " ROW_IS_DAMAGED(table, columns) " THEN id " also " END) AS damaged_id " facts            \
+                                                    " FROM " table ")"
+
+const char *const row_sum_proofs[] = {
+    PROOF("sensor_events", ROW_SUM_OF_SENSOR_EVENTS,
+          "WHEN checksum IS NULL THEN NULL "
+          "WHEN vehicles IS NOT " VEHICLES_OF("tipo_sensor", "event_data") " THEN id",
+          "sensor_events",
+          ", event_set(record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, timestamp, "
+          "event_data)) AS found_set",
+          "WHEN found_set <> event_set THEN 'the events are not those of the totals'"),
+    PROOF("congestion_history", ROW_SUM_OF_CONGESTION_HISTORY, "", "congestion_records",
+          ", coalesce(sum(traffic_state = 'CONGESTION'), 0) AS n_congested",
+          "WHEN n_congested <> congestion_detections"
+          " THEN printf('%d rows say CONGESTION, the totals say %d', n_congested, congestion_detections)"),
+    PROOF("semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES, "", "semaphore_changes", "", ""),
+    PROOF("priority_actions", ROW_SUM_OF_PRIORITY_ACTIONS, "", "priority_actions",
+          ", coalesce(sum(instr(action_type, 'GREEN_WAVE') > 0), 0) AS n_waves",
+          "WHEN n_waves <> green_waves"
+          " THEN printf('%d rows are green waves, the totals say %d', n_waves, green_waves)"),
+    NULL,
+};
