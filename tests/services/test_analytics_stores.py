@@ -1,7 +1,9 @@
 """Analytics and its stores: what they hear, stores of the first implementation, filling one from the other."""
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -249,6 +251,34 @@ def test_a_real_store_that_lost_its_file_has_everything_again_under_load(tmp_pat
         city.wait(lambda: count_of("replica", world)["count"] == 4000, "it has all")
         assert count_of("replica", world) == count_of("primary", world)
         city.wait(lambda: world.ask("SYSTEM_STATUS")["data"]["stores_agree"], "they are seen to be equal")
+
+
+def test_a_bit_that_flips_in_a_payload_is_repaired_from_the_other_store(tmp_path, make_world):
+    world = make_world(has_stores=False)
+    writer = world.use_custody()
+
+    def are_equal(n):
+        return count_of("replica", world)["count"] == n and count_of("replica", world) == count_of("primary", world)
+    with City(tmp_path, services=[("analytics", ""), ("store", "primary"), ("store", "replica")]) as city:
+        writer.wait_for_reader()
+        send_events(writer, range(1, 501))
+        writer.wait_acknowledged(500)
+        city.wait(lambda: are_equal(500), "both have all")
+        for role, peer in [("primary", "replica"), ("replica", "primary")]:  # new files
+            city.wait_log("analytics", f"The {role} store has what the {peer} store held")
+        file = city.processes["store@replica"].state_dir / "traffic.db"
+        city.stop("store@replica")
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            [(payload,)] = database.execute("SELECT CAST(event_data AS BLOB) FROM sensor_events LIMIT 1 OFFSET 250").fetchall()
+        content = bytearray(file.read_bytes())
+        content[content.index(payload) + len(payload) - 2] ^= 1
+        file.write_bytes(content)
+        city.start("store", "replica")
+        city.wait_log("store@replica", "is damaged .*row [0-9]+ of sensor_events is not what was written")
+        city.wait(lambda: len(re.findall("The replica store has what", city.log("analytics"))) == 2, "it is filled")
+        city.wait(lambda: are_equal(500), "both have all again")
+        [aside] = file.parent.glob("traffic.db.corrupt-*Z")
+        assert aside.read_bytes() == bytes(content)
 
 
 def test_real_stores_are_equal_again_after_an_older_copy_and_after_a_lost_outbox(tmp_path, make_world):
