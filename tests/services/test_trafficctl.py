@@ -17,11 +17,12 @@ SUMMARY = {"status": "OK", "message": "from the replica", "answered_by": "replic
 def stand_in(context):
     """stand_in(port, reply) answers one question there; returns the questions it was asked. It stays connected: an answer whose connection
     ends at once may be lost with it."""
-    threads = []
+    threads, sockets = [], []
 
     def start(port, reply):
         asked = []
         socket = context.socket(zmq.ROUTER)
+        sockets.append(socket)
         socket.bind(f"tcp://127.0.0.1:{port}")
 
         def answer():
