@@ -37,9 +37,9 @@ class Bench:
         result = {"measure": name, "what": what, "unit": unit, "goal": goal, "runs": len(values)}
         if values:
             result |= {"median": round(statistics.median(values), 4), "max": round(max(values), 4)}
-            say(f"{what:58} median {result['median']:8.3f} {unit:2}  max {result['max']:8.3f} {unit:2}  runs {len(values):3}  {goal}")
+            say(f"{what:70} median {result['median']:8.3f} {unit:2}  max {result['max']:8.3f} {unit:2}  runs {len(values):3}  {goal}")
         else:
-            say(f"{what:58} nothing was measured")
+            say(f"{what:70} nothing was measured")
         self.results.append(result)
 
     def settle(self):

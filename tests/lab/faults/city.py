@@ -21,6 +21,9 @@ from history.generate import CITY, read_now
 from history.readings import sensors_of
 
 QUERIES = {"primary": ("pc3", 5575), "replica": ("pc2", 5576), "analytics": ("pc2", 5561)}
+# Of a store: what it holds. Of analytics: something that only a store's file can answer.
+QUESTIONS = {"primary": {"command": "SYSTEM_STATUS"}, "replica": {"command": "SYSTEM_STATUS"},
+             "analytics": {"command": "QUERY_HISTORY", "limit": 1}}
 STORES = ("primary", "replica")
 ASK_SEC = 0.05
 PATIENCE_SEC = 0.4
@@ -98,7 +101,7 @@ class Observer(threading.Thread):
             now = time.monotonic()
             for asker, ask in sockets.items():
                 if now >= ask[1]:
-                    asker.send_json({"command": "SYSTEM_STATUS"}, zmq.DONTWAIT)
+                    asker.send_json(QUESTIONS[ask[0]], zmq.DONTWAIT)
                     ask[1] = now + PATIENCE_SEC
             for asker, _ in poller.poll(20):
                 self.hear(sockets[asker][0], asker.recv_json())
@@ -108,19 +111,15 @@ class Observer(threading.Thread):
             asker.close()
 
     def hear(self, name, answer):
-        data = answer.get("data") or {}
-        summary = data.get("db_summary")
-        if not summary:
+        if answer.get("status") not in ("OK", "FAILOVER"):
             return
         now = time.monotonic()
         self.answered_at[name] = now
         if name in STORES:
-            self.stored[name] = summary["total_sensor_events"]
-            return
-        by = answer.get("answered_by") or ("primary" if data.get("pc3_alive") else "replica")
-        if by != self.answered_by:
-            self.answered_by = by
-            self.answers.append((now, by))
+            self.stored[name] = answer["data"]["db_summary"]["total_sensor_events"]
+        elif answer["answered_by"] != self.answered_by:
+            self.answered_by = answer["answered_by"]
+            self.answers.append((now, self.answered_by))
 
     def mark(self):
         self.marked_at, self.silence, self.answers = time.monotonic(), 0.0, []
