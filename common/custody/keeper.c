@@ -260,6 +260,7 @@ static int open_at_start(Keeper *keeper, Problem *problem) {
     char aside[PATH_MAX];
     uint64_t n_saved;
     Problem damage = {""};
+    service_will_read(keeper->path);
     int r = spool_open(keeper->path, keeper->readers, &limits, &keeper->spool, &damage);
     if (r != -EUCLEAN)
         return r < 0 ? problem_set(problem, r, "%s: %s", keeper->path, damage.text) : 0;

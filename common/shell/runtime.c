@@ -31,6 +31,8 @@
 #define METRICS_PERIOD_USEC    (5 * USEC_PER_SEC)
 #define HEALTH_PERIOD_USEC     (5 * USEC_PER_SEC) /* when systemd watches nothing, failures are still logged */
 #define STATUS_MIN_PERIOD_USEC USEC_PER_SEC
+#define START_BASE_USEC        (60 * USEC_PER_SEC)
+#define START_BYTES_PER_USEC   5
 #define DEFAULT_RUNTIME_DIR    "/run/traffic"
 
 struct Service {
@@ -134,6 +136,13 @@ Wall service_wall(const Service *service) {
 
 void service_exit(Service *service, int status) {
     sd_event_exit(service->event, status);
+}
+
+void service_will_read(const char *path) {
+    struct stat file;
+    if (stat(path, &file) == 0)
+        sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64,
+                   START_BASE_USEC + (uint64_t)file.st_size / START_BYTES_PER_USEC);
 }
 
 bool service_has_failed(const Service *service) {

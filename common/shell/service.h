@@ -54,6 +54,10 @@ const char *service_runtime_dir(const Service *service); /* --runtime-dir, else 
 Mono service_now(const Service *service);
 Wall service_wall(const Service *service);
 
+/* start() is going to read all of `path`, perhaps more than once: systemd is asked to wait for as long as a
+ * slow disk takes (5 MB/s). Otherwise it would end each start after the same time. */
+void service_will_read(const char *path);
+
 /* Whether the loop ended because a handler failed, in the middle of its work, and not because somebody asked
  * for it. Then what is pending need not belong together: it is left, not committed. */
 bool service_has_failed(const Service *service);

@@ -295,6 +295,7 @@ static int make_parts(Database *database, Turns *turns, Problem *problem) {
 /* The first proof that it can commit. What cannot be opened now is no reason to end: alive, the store can
  * say so. */
 static int open_at_start(Database *database, Problem *problem) {
+    service_will_read(database->path);
     int r = database_open_file(database, problem);
     if (r == -EINVAL || r == -ENOMEM)
         return r;

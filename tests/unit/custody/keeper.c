@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { FRAME_BYTES = 1024 };
@@ -298,6 +300,33 @@ static void a_stream_that_was_made_new_is_kept(void **state) {
     assert_int_equal(keeper_stream(&bench->reader), second);
 }
 
+/* systemd ends a start after a minute, and after the next one again: a large file on a slow disk would never
+ * be open. */
+static void a_start_asks_for_the_time_that_reading_the_file_takes(void **state) {
+    Bench *bench = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat file;
+    char text[64] = "";
+    unsigned long long usec = 0;
+    start(bench);
+    append_some(bench, 10000);
+    run_until(bench->service, all_is_committed, bench);
+    stop(bench);
+    assert_int_equal(stat(bench->path, &file), 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/notify", bench->directory);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    start(bench);
+    unsetenv("NOTIFY_SOCKET");
+    assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
+    close(fd);
+    assert_int_equal(sscanf(text, "EXTEND_TIMEOUT_USEC=%llu", &usec), 1);
+    unsigned long long least = 60 * USEC_PER_SEC + (unsigned long long)file.st_size / 5;
+    assert_in_range(usec, least, least + USEC_PER_SEC);
+}
+
 static void without_a_state_directory_there_is_no_keeper(void **state) {
     Bench *bench = *state;
     Problem problem = {""};
@@ -553,6 +582,7 @@ int main(void) {
         KEEPER_TEST(an_end_in_the_middle_of_work_commits_nothing),
         KEEPER_TEST(a_cursor_alone_is_committed),
         KEEPER_TEST(a_stream_that_was_made_new_is_kept),
+        KEEPER_TEST(a_start_asks_for_the_time_that_reading_the_file_takes),
         KEEPER_TEST(without_a_state_directory_there_is_no_keeper),
         KEEPER_TEST(a_file_that_is_locked_stops_the_flow_until_it_is_free),
         KEEPER_TEST(after_an_error_of_the_disk_the_file_is_opened_anew_and_nothing_is_missing),
