@@ -30,6 +30,7 @@ PRIMARY = "traffic-store@primary"
 class Bench:
     def __init__(self, city, runs, minutes):
         self.city, self.runs, self.minutes = city, runs, minutes
+        self.few_runs = max(1, runs // 5)  # of what takes long
         self.results = []
 
     def report(self, name, what, values, unit="s", goal=""):
@@ -90,7 +91,7 @@ class Bench:
 
     def hangs(self):
         for unit in UNITS:
-            self.report(f"hang-{unit}", f"{unit}: back after it hung", [self.back(unit, actions.stopped) for _ in range(max(1, self.runs // 5))],
+            self.report(f"hang-{unit}", f"{unit}: back after it hung", [self.back(unit, actions.stopped) for _ in range(self.few_runs)],
                         goal=f"<= {WATCHDOG_SEC + 0.5}")
 
     # --- backlog ---
@@ -106,8 +107,8 @@ class Bench:
         return time.monotonic() - begun
 
     def backlog(self):
-        self.report("backlog", f"backlog of {BACKLOG_SEC} s at {RATE}/s, while load goes on", [self.backlog_once() for _ in range(max(1, self.runs // 5))],
-                    goal="<= 5")
+        self.report("backlog", f"backlog of {BACKLOG_SEC} s at {RATE}/s, while load goes on",
+                    [self.backlog_once() for _ in range(self.few_runs)], goal="<= 5")
 
     # --- no fault ---
 
@@ -118,8 +119,8 @@ class Bench:
         text = (self.city.machines["pc2"].live_root() / METRICS.lstrip("/")).read_text()
         for quantile, goal in (("0.5", "<= 0.010"), ("0.99", "<= 0.040")):
             found = re.search(rf'^traffic_durable_seconds{{[^}}]*quantile="{re.escape(quantile)}"[^}}]*}} (\S+)$', text, re.MULTILINE)
-            self.report(f"durable-{quantile}", f"due to durable in both stores at {RATE}/s, quantile {quantile}", [float(found[1])] if found else [],
-                        goal=goal)
+            self.report(f"durable-{quantile}", f"due to durable in both stores at {RATE}/s, quantile {quantile}",
+                        [float(found[1])] if found else [], goal=goal)
 
     def false_failovers(self):
         self.settle()
@@ -127,7 +128,8 @@ class Bench:
         with busy_cores():
             time.sleep(self.minutes * 60)
             count = len(self.city.failovers(since))
-        self.report("false-failovers", f"false failovers in {self.minutes:g} minutes at {RATE}/s, both cores busy", [count], unit="", goal="0")
+        self.report("false-failovers", f"false failovers in {self.minutes:g} minutes at {RATE}/s, both cores busy", [count], unit="",
+                    goal="0")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from faults.run import run_case
 
 
 @pytest.fixture(scope="session")
-def city():
+def broken_city():
     city = City("test")
     city.run_lab("down")
     city.run_lab("up", "--no-build", "--input", "relay")
@@ -31,9 +31,12 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("case,seed", runs)
 
 
-def test_fault(city, case, seed):
+def test_fault(broken_city, case, seed):
+    city = broken_city
     city.begin_anew()
     result = run_case(city, case, seed)
     results.append(result)
+    if not result["is_good"]:
+        city.tell(result["at"] - 5)
     assert result["is_good"], "\n".join([f"{case.name}, --seed {seed}: {case.does}", *result["failures"], *result["examples"],
                                          *(f"{name}: {result[name]}" for name in results.VERDICTS if result[name])])

@@ -55,6 +55,11 @@ class Store:
                               " event_data, created_at, created_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '2026-01-01T00:00:00Z', ?)",
                               (*row, created_usec))
 
+    def light(self, colour, created_usec=1000):
+        """A record of one light."""
+        self.run("INSERT INTO semaphore_states (interseccion, state_ns, state_ew, timestamp, created_at, created_us, producer_id, epoch,"
+                 " seq) VALUES ('INT-A1', ?, 'GREEN', 't', 't', ?, 'signal@pc2', 1, 1)", colour, created_usec)
+
     def run(self, sql, *values):
         return self.database.execute(sql, values)
 
@@ -219,8 +224,7 @@ def test_counted_drop_settles_the_equation_but_stays_a_loss(case):
 @pytest.mark.parametrize("store,other", [("primary", "replica"), ("replica", "primary")])
 @pytest.mark.parametrize("created_usec,count", [(COPIED_USEC - check.UNDER_WAY_USEC - 1, 1), (COPIED_USEC - check.UNDER_WAY_USEC, 0)])
 def test_record_in_one_store_only_is_told_unless_it_is_of_just_now(case, store, other, created_usec, count):
-    getattr(case, store).run("INSERT INTO semaphore_states (interseccion, state_ns, state_ew, timestamp, created_at, created_us, producer_id,"
-                             " epoch, seq) VALUES ('INT-A1', 'RED', 'GREEN', 't', 't', ?, 'signal@pc2', 1, 1)", created_usec)
+    getattr(case, store).light("RED", created_usec)
     report = case.check()
     assert report["only_in"][store]["semaphore_states"] == count
     assert report["only_in"][other]["semaphore_states"] == 0
@@ -229,8 +233,7 @@ def test_record_in_one_store_only_is_told_unless_it_is_of_just_now(case, store, 
 
 def test_same_identity_with_another_content_is_not_the_same_record(case):
     for store, colour in ((case.primary, "RED"), (case.replica, "GREEN")):
-        store.run("INSERT INTO semaphore_states (interseccion, state_ns, state_ew, timestamp, created_at, created_us, producer_id, epoch, seq)"
-                  " VALUES ('INT-A1', ?, 'GREEN', 't', 't', 1, 'signal@pc2', 1, 1)", colour)
+        store.light(colour)
     report = case.check()
     assert report["only_in"]["primary"]["semaphore_states"] == report["only_in"]["replica"]["semaphore_states"] == 1
 

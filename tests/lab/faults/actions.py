@@ -138,7 +138,8 @@ def upgraded(city, draw):
 
 @contextmanager
 def limited(city, draw, settings, away):
-    """So little room to keep things that it is used up while the one that they are for is away. `settings`: {unit: "section.key = value"}."""
+    """So little room to keep things that it is used up while the one that they are for is away. `settings`: {unit: "section.key =
+    value"}."""
     path = "/etc/traffic/traffic.conf.d/60-fault.conf"
     try:
         for unit, setting in settings.items():

@@ -30,7 +30,6 @@ class Case:
     hold_sec: float = 1  # between the fault's beginning and its end
     rate: int = 1000
     tier: str = WHOLE
-    spoils: int = 0  # rows of a store that the fault itself changes, so that no check of pages can see it
     chaos: tuple = None  # drawn by `lab chaos`, and these machines must be there for it
 
 
@@ -68,8 +67,9 @@ def kills():
 
 def hangs():
     for unit in UNITS:
-        yield Case(f"stop-{short(unit)}", f"SIGSTOP {unit}", bound(actions.stopped, unit), "the watchdog replaces it within 5.5 s and says so",
-                   (expectations.watchdog_said(unit),), tier=QUICK if unit == "traffic-analytics" else WHOLE, chaos=at(unit))
+        yield Case(f"stop-{short(unit)}", f"SIGSTOP {unit}", bound(actions.stopped, unit),
+                   "the watchdog replaces it within 5.5 s and says so", (expectations.watchdog_said(unit),),
+                   tier=QUICK if unit == "traffic-analytics" else WHOLE, chaos=at(unit))
     for unit in SPOOLERS:
         yield Case(f"slow-{short(unit)}", f"{unit} runs a sixth of the time for 10 s", bound(actions.slow, unit), "nobody is called dead",
                    (expectations.nobody_died,), hold_sec=10, rate=500)
@@ -120,21 +120,22 @@ def bad_disks():
         expects = (expectations.failed_over("primary", most_sec=2.0),) if is_primary else ()
         during = (expectations.health_said_error,) if is_primary else ()
         holds = "nothing acknowledged meanwhile, failover, health says ERROR" if is_primary else "nothing acknowledged meanwhile"
-        yield Case(f"full-{short(unit)}", f"the disk of {unit} is full for 8 s", bound(actions.disk_full, unit), holds, expects, during, hold_sec=8,
-                   rate=500, tier=QUICK if unit in ("traffic-broker", STORES[0]) else WHOLE)
+        yield Case(f"full-{short(unit)}", f"the disk of {unit} is full for 8 s", bound(actions.disk_full, unit), holds, expects, during,
+                   hold_sec=8, rate=500, tier=QUICK if unit in ("traffic-broker", STORES[0]) else WHOLE)
         yield Case(f"read-only-{short(unit)}", f"the file system of {unit} meets an error and becomes read-only, repaired after 5 s",
                    bound(actions.disk_read_only, unit), holds if not is_primary else "failover", expects, hold_sec=5, rate=500)
         yield Case(f"io-error-{short(unit)}", f"every access to the disk of {unit} is an I/O error, repaired after 5 s",
                    bound(actions.disk_broken, unit), "", expects, hold_sec=5, rate=500)
         yield Case(f"locked-{short(unit)}", f"somebody else holds the lock of {DATABASES[unit]} of {unit} for 12 s",
                    bound(actions.locked, unit), holds, expects, during, hold_sec=12, rate=500)
-        for what, damage, suffix in (("flip", disks.flip_bits, ""), ("flip-wal", disks.flip_bits, "-wal"), ("cut-short", disks.truncate, ""),
-                                     ("cut-short-wal", disks.truncate, "-wal"), ("removed", actions.removed, "")):
+        for what, damage, suffix in (("flip", disks.flip_bits, ""), ("flip-wal", disks.flip_bits, "-wal"),
+                                     ("cut-short", disks.truncate, ""), ("cut-short-wal", disks.truncate, "-wal"),
+                                     ("removed", actions.removed, "")):
             file = f"{DATABASES[unit]}{suffix} of {unit}"
             does = {"flip": f"8 bits of {file} flip", "cut-short": f"{file} loses its end", "removed": f"{file} is gone"}
             yield Case(f"{what}-{short(unit)}", f"{does[what.removesuffix('-wal')]} while the service is down",
                        bound(actions.damaged, unit, damage, suffix), "moved aside when it is damaged, filled again from elsewhere",
-                       (expectations.all_run,), rate=500, spoils=disks.FLIPPED_BITS if what == "flip" and unit in STORES else 0, tier=QUICK if (what, unit) == ("cut-short", STORES[0]) else WHOLE)
+                       (expectations.all_run,), rate=500, tier=QUICK if (what, unit) == ("cut-short", STORES[0]) else WHOLE)
     for unit in STORES:
         yield Case(f"restore-{short(unit)}", f"an operator puts a copy of {unit}'s database in its place that is 5 s old",
                    bound(actions.restored, unit), "what came since is filled in again", (expectations.all_run,), hold_sec=5, rate=500)
@@ -143,7 +144,8 @@ def bad_disks():
 def clocks():
     for unit in SPOOLERS + SENSORS[:1]:
         for shift in ("+1h", "-1h"):
-            yield Case(f"clock{shift}-{short(unit)}", f"the clock of {unit} is {shift[1:]} {'ahead' if shift[0] == '+' else 'behind'} for 5 s",
+            way = "ahead" if shift[0] == "+" else "behind"
+            yield Case(f"clock{shift}-{short(unit)}", f"the clock of {unit} is {shift[1:]} {way} for 5 s",
                        bound(actions.clock_of, unit, shift), "nobody is called dead for it", (), (expectations.clock_was_wrong(unit),),
                        hold_sec=5, rate=500, tier=QUICK if (unit, shift) == ("traffic-analytics", "-1h") else WHOLE)
 
@@ -153,9 +155,11 @@ def strangers():
     for name, size in sizes:
         yield Case(f"frame-{name}", f"a frame of {size} bytes at every port", bound(actions.poured, actions.pour_frame(size)),
                    "no process ends, none grows beyond 300 MiB", (expectations.same_processes, expectations.small_processes), rate=500)
-    yield Case("junk", "random bytes and frames of random bytes at every port", bound(actions.poured, actions.pour_bytes, actions.pour_junk_frames),
-               "no process ends", (expectations.same_processes,), rate=500, tier=QUICK, chaos=())
-    yield Case("flood", "20000 readings a second more for 5 s", actions.flood, "no process ends", (expectations.same_processes,), hold_sec=5)
+    yield Case("junk", "random bytes and frames of random bytes at every port",
+               bound(actions.poured, actions.pour_bytes, actions.pour_junk_frames), "no process ends",
+               (expectations.same_processes,), rate=500, tier=QUICK, chaos=())
+    yield Case("flood", "20000 readings a second more for 5 s", actions.flood, "no process ends", (expectations.same_processes,),
+               hold_sec=5)
     yield Case("command-flood", "1000 unasked-for commands to the lights in a second", actions.commanded,
                "no green shorter than its minimum", (expectations.greens_are_long_enough,), rate=500, tier=QUICK)
     yield Case("force-green-twice", "FORCE GREEN for the same intersection, twice", actions.forced_twice,

@@ -4,6 +4,7 @@ and what its journal said.
 import itertools
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import zmq
+from faults import links
 from faults.machines import ADDRESS, MACHINE_OF, SERVICES, TOP, UNITS, Machine, wait_until
 from history.check import check_lab
 from history.generate import CITY, read_now
@@ -42,8 +44,9 @@ class Load:
         self.sensors = sensors_of(CITY)
         log.parent.mkdir(parents=True, exist_ok=True)
         Path(f"{log}.now").unlink(missing_ok=True)  # an earlier run's says nothing of this one
-        self.process = subprocess.Popen([sys.executable, "-B", "-m", "history.generate", "--lab", lab, "--log", str(log), "--seed", str(seed),
-                                         "--rate", str(rate), "--drain", str(DELIVERY_SEC)], stdin=subprocess.DEVNULL,
+        command = [sys.executable, "-B", "-m", "history.generate", "--lab", lab, "--log", log, "--seed", seed, "--rate", rate,
+                   "--drain", DELIVERY_SEC]
+        self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL,
                                         env={**os.environ, "PYTHONPATH": str(TOP / "tests/lab")})
         wait_until(lambda: self.now() is not None, "the generator runs", 10)
 
@@ -117,8 +120,8 @@ class Observer(threading.Thread):
         self.answered_at[name] = now
         if name in STORES:
             self.stored[name] = answer["data"]["db_summary"]["total_sensor_events"]
-        elif answer["answered_by"] != self.answered_by:
-            self.answered_by = answer["answered_by"]
+        elif answer.get("answered_by") != self.answered_by:
+            self.answered_by = answer.get("answered_by")
             self.answers.append((now, self.answered_by))
 
     def mark(self):
@@ -173,10 +176,14 @@ class City:
 
     def begin_anew(self):
         """Empty databases and spools, everything running: what a case says does not depend on the cases before."""
+        links.heal_all(self.lab)
+
         def empty(machine):
+            if not machine.is_up():
+                self.run_lab("boot", machine.name)
             machine.systemctl("stop", f"traffic-{machine.name}.target", "traffic-*.service")
-            machine.execute("sh", "-c", "rm -rf /var/lib/traffic/*/*; rm -rf /run/systemd/system/traffic-*.d; systemctl daemon-reload;"
-                            " systemctl reset-failed")
+            machine.execute("sh", "-c", "umount --quiet /var/lib/traffic/*; rm -rf /var/lib/traffic/*/* /run/systemd/system/traffic-*.d;"
+                            " rm -f /etc/traffic/traffic.conf.d/60-fault.conf; systemctl daemon-reload; systemctl reset-failed")
 
         self.each_machine(empty)
         self.each_machine(lambda machine: machine.systemctl("start", f"traffic-{machine.name}.target"))
@@ -250,6 +257,14 @@ class City:
         """[(Unix time of the entry, store, seconds of silence by its field)]."""
         return [(int(entry["__REALTIME_TIMESTAMP"]) / 1e6, entry.get("STORE"), int(entry.get("DETECTION_US", 0)) / 1e6)
                 for entry in self.journal("pc2", since, f"MESSAGE_ID={FAILOVER}")]
+
+    def tell(self, since):
+        """What the services said since a Unix time, for whoever looks into a failure."""
+        for name, machine in self.machines.items():
+            said = machine.execute("journalctl", "--quiet", "--output=short-precise", f"--since=@{since:.0f}", "--unit=traffic-*",
+                                   check=False)
+            lines = [line for line in said.splitlines() if not re.search(r"CONGESTION|NS: |\[LATENCY\]", line)]
+            print(f"--- journal of {name}", *lines[-60:], sep="\n")
 
     # --- drop-ins ---
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from faults.machines import MACHINE_OF, STATE_DIR, wait_until
 
 DISK_MIB = 96
-FLIPPED_BITS = 8
 EXT4_IOC_SHUTDOWN = 0x8004587D
 EXT4_GOING_FLAGS_NOLOGFLUSH = 2
 WAL_WRITE_LOCK_BYTE = 120  # of the -shm file: sqlite.org/walformat.html
@@ -65,7 +64,8 @@ class Disk:
         host("mkfs.ext4", "-q", "-F", str(self.image))
         self.inside("cp", "-a", self.directory, f"{self.directory}.away")
         self.attach()
-        self.inside("sh", "-c", f"cp -a {self.directory}.away/. {self.directory}/; chown traffic: {self.directory}; chmod 700 {self.directory}")
+        self.inside("sh", "-c", f"cp -a {self.directory}.away/. {self.directory}/; chown traffic: {self.directory};"
+                    f" chmod 700 {self.directory}")
         self.machine.systemctl("start", self.unit)
 
     def take_out(self):
@@ -143,7 +143,7 @@ def killed_and_kept_down(city, unit):
         machine.systemctl("start", unit)
 
 
-def flip_bits(path, seed, n_bits=FLIPPED_BITS):
+def flip_bits(path, seed, n_bits=8):
     """Returns what was flipped, for the record."""
     draw = random.Random(seed)
     size = path.stat().st_size

@@ -78,15 +78,16 @@ COLUMNS = ("stored", "lost", "waiting", "duplicate", "corrupt", "strange")
 
 def table(report):
     """What people read."""
-    lines = [f"seed {report['seed']}: {report['sent']} readings handed in, {report['acknowledged']} acknowledged, {report['refused']} refused",
-             "", "store     " + "".join(f"{column:>11}" for column in COLUMNS)]
+    lines = [f"seed {report['seed']}: {report['sent']} readings handed in, {report['acknowledged']} acknowledged,"
+             f" {report['refused']} refused", "", "store     " + "".join(f"{column:>11}" for column in COLUMNS)]
     for name, store in report["stores"].items():
         lines.append(f"{name:10}" + "".join(f"{store[column]:11}" for column in COLUMNS) + ("" if store["is_sound"] else "  file damaged"))
-    lines += ["", "producer                         sent =   stored +  drops + spooled"]
+    lines += ["", f"{'producer, store':32} sent =   stored +  drops +  spooled"]
     for store, producers in report["equation"].items():
         for producer, terms in producers.items():
             holds = "" if terms["difference"] == 0 else f"  {terms['difference']} unaccounted for"
-            lines.append(f"{producer + ', ' + store:29}{terms['sent']:8}   {terms['stored']:8}{terms['drops']:9}{terms['spooled']:10}{holds}")
+            lines.append(f"{producer + ', ' + store:30}{terms['sent']:8}   {terms['stored']:8}  {terms['drops']:7}  {terms['spooled']:8}"
+                         + holds)
     for name, counts in report["only_in"].items():
         for kind, count in counts.items():
             if count:

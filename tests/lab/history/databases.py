@@ -11,7 +11,7 @@ from pathlib import Path
 
 RECORD_TABLES = ("sensor_events", "congestion_history", "semaphore_states", "priority_actions")
 # What the arrival in one store added to a record; everything else is the record.
-OF_ARRIVAL = {"id", "created_at", "created_us"}
+OF_ARRIVAL = {"id", "created_at", "created_us", "checksum"}
 COPY_ATTEMPTS = 50
 WAL_HEADER_BYTES = 32
 

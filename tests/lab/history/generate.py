@@ -209,7 +209,7 @@ def relay_finder(arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="history.generate", description="Hands readings to the relay sockets and logs what became of them.")
+    parser = argparse.ArgumentParser(prog="history.generate", description="Hands readings to relay sockets and logs what became of them.")
     parser.add_argument("--lab", default=os.environ.get("LAB", "city"), help="the lab whose pc1 gets the readings")
     parser.add_argument("--sockets", help="instead: the directory of the relay sockets")
     parser.add_argument("--log", required=True)
@@ -220,7 +220,8 @@ def main():
     parser.add_argument("--city", default=CITY)
     arguments = parser.parse_args()
     now_usec = time.time_ns() // 1000
-    header = {"seed": arguments.seed, "epoch": now_usec, "rate": arguments.rate, "start_us": now_usec, "sensors": sensors_of(arguments.city)}
+    header = {"seed": arguments.seed, "epoch": now_usec, "rate": arguments.rate, "start_us": now_usec,
+              "sensors": sensors_of(arguments.city)}
     generator = Generator(header, arguments.log, relay_finder(arguments))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: generator.end())
