@@ -21,6 +21,7 @@ struct Sender {
     char *buffer;      /* FRAME_MAX_BYTES */
     Decoder *decoder;
     bool is_link_full, is_fenced;
+    bool hears_anybody; /* its acknowledgements come to a port, not from a reader that it connected to */
 
     Timer *turn_timer; /* the next turn */
     Timer *tick_timer; /* patience, and attempts to read */

@@ -45,15 +45,16 @@ static void refuse(Sender *sender, const LinkFrame *frame, const char *member, c
     link_refuse(sender->acks, frame, REFUSAL_OUT_OF_RANGE, &problem);
 }
 
-/* Acknowledgements of other streams are of earlier lives. A reader that fences this writer names its stream:
- * it answers what it was sent. */
+/* Acknowledgements of other streams are of earlier lives, or of who has replaced this one: their epoch says
+ * so before the first frame is sent in vain. Where anybody may connect and say a number, only the own stream
+ * counts: a reader that fences this writer names it, for it answers what it was sent. */
 static int hear(Sender *sender, uint64_t stream, const Ack *ack) {
     uint64_t before = sender->flow.acknowledged, position = (uint64_t)ack->position;
     bool asks = message_has(ack, Ack, asks) && ack->asks;
+    if (ack->epoch > service_epoch(sender->service) && (stream == sender->stream || !sender->hears_anybody))
+        return end_fenced(sender, ack->epoch);
     if (stream != sender->stream)
         return 0;
-    if (ack->epoch > service_epoch(sender->service))
-        return end_fenced(sender, ack->epoch);
     if (outflow_acknowledge(&sender->flow, position, asks, sender_oldest(sender),
                             service_now(sender->service)) == OUTFLOW_FOREIGN)
         renew_stream(sender, position);
@@ -91,6 +92,7 @@ static void on_connected(Link *link, void *userdata) {
 static int open_acks(Sender *sender, EndpointId id, Problem *problem) {
     static const LinkHandlers handlers = {.on_frame = on_ack};
     bool is_bound = endpoints[id].bind_pattern == WIRE_XPUB;
+    sender->hears_anybody = is_bound;
     if (!is_bound) {
         int r = link_on_connected(sender->data, on_connected, sender);
         if (r < 0)

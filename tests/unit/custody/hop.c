@@ -657,6 +657,18 @@ static bool acks_came_in(void *userdata) {
                    "link=\"ack.broker\",direction=\"in\"") >= 3;
 }
 
+/* Who connects to its reader hears of its successor as soon as the reader does. */
+static void a_pusher_that_was_replaced_ends_before_it_sends(void **state) {
+    Bench *bench = *state;
+    bench->id = ENDPOINT_STORE_PRIMARY;
+    begin(bench);
+    intake_restore(&bench->intake, 1, service_epoch(bench->service) + YEAR_USEC, 1);
+    start_writer(bench);
+    start_reader(bench);
+    run_until(bench->service, has_ended, bench);
+    assert_int_equal(bench->n_arrived, 0);
+}
+
 /* Anybody can say a number on the port of the acknowledgements. */
 static void strangers_do_not_end_a_writer(void **state) {
     Bench *bench = *state;
@@ -812,6 +824,7 @@ int main(void) {
         HOP_TEST(acknowledgements_of_another_stream_say_nothing),
         HOP_TEST(an_acknowledgement_of_no_stream_is_refused),
         HOP_TEST(a_writer_that_was_replaced_ends_and_comes_back_above_its_successor),
+        HOP_TEST(a_pusher_that_was_replaced_ends_before_it_sends),
         HOP_TEST(strangers_do_not_end_a_writer),
         HOP_TEST(a_frame_of_the_distant_future_does_not_fence_its_writer),
         HOP_TEST(frames_of_a_writer_that_was_replaced_are_left_and_it_is_told),
