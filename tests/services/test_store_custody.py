@@ -230,7 +230,7 @@ def test_many_deaths_at_any_moment_cost_nothing(make_store):
     writer = store.writer()
     n = 0
     for _ in range(12):
-        store.start(TRAFFIC_FAULT=f"{draw.choice(POINTS)}:{draw.randint(1, 40)}")
+        store.start(TRAFFIC_FAULT=f"{draw.choice(POINTS)}:{draw.randint(2, 40)}")  # the first commit is that of the start
         while store.process.is_running():
             n += 1
             writer.send(event(n))
