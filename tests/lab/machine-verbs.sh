@@ -73,6 +73,7 @@ verb_boot() {
 verb_down() {
     [ $# -eq 0 ] || usage_error "down takes no argument"
     local name
+    sumo_input_end
     if local_is_up; then
         local_down
         return

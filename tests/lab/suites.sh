@@ -5,7 +5,7 @@
 suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
 
-suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging lab faults-quick)
+suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging drive lab faults-quick)
 # Not run unless asked for: it takes an hour or more.
 suites_more=(faults)
 
@@ -13,7 +13,7 @@ suites_more=(faults)
 suites_needs=(
     build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck spin
     debhelper systemd sqlite3 man-db
-    e2fsprogs mount
+    e2fsprogs mount "${drive_needs[@]}"
 )
 
 suites_meson=(--warnlevel 3 --werror)
@@ -158,8 +158,13 @@ suites_run_lab() {
     return "$status"
 }
 
+# Traffic in a simulator: without machines, each run in a network of its own.
+suite_drive() {
+    suites_run_pytest "$lab_top"/tests/lab/test_drive*.py
+}
+
 suite_lab() {
-    suites_run_lab "$lab_top/tests/lab" --ignore="$lab_top/tests/lab/test_fault_list.py"
+    suites_run_lab "$lab_top/tests/lab" --ignore="$lab_top/tests/lab/test_fault_list.py" --ignore-glob='*/test_drive*.py'
 }
 
 suite_faults_quick() {

@@ -87,6 +87,18 @@ def test_city_that_waits_for_a_relay_is_up_without_readings(city):
     city.run("up", "--no-build", "--input", "random", timeout=120)
 
 
+def test_simulator_is_the_citys_traffic_in_real_time(city):
+    done = city.run("up", "--no-build", "--input", "sumo", timeout=120)
+    try:
+        assert "SUMO drives city_peak in real time" in done.stderr
+        city.wait_city_moves()
+        assert "control.policy = planner" in city.execute("pc2", "trafficctl", "config", "cat").stdout
+        again = city.run("up", "--no-build", "--input", "sumo", timeout=120)
+        assert "SUMO drives" not in again.stderr, "one that runs is left alone"
+    finally:
+        city.run("up", "--no-build", "--input", "random", timeout=120)
+
+
 def test_status_as_json_names_every_service(city):
     status = json.loads(city.run("status", "--json").stdout)
     seen = {machine["name"]: [service["unit"].removesuffix(".service") for service in machine["services"]]
@@ -102,7 +114,7 @@ def test_exec_gives_back_the_status_of_its_command(city):
 
 @pytest.mark.parametrize("arguments,expected", [
     (["dance"], "is not a verb"),
-    (["up", "--input", "/nowhere"], "expected traffic, random, relay or a readable recording"),
+    (["up", "--input", "/nowhere"], "expected traffic, random, relay, sumo, sumo:SCENARIO or a readable recording"),
     (["up", "--mode", "fast"], "expected standard or threaded"),
     (["up", "--speed", "-1"], "expected a number"),
     (["up", "--city"], "wants a value"),

@@ -34,8 +34,8 @@ up_options() {
     done
     [ -z "$up_city" ] || [ -r "$up_city" ] || usage_error "--city $up_city: there is no such file"
     case $up_input in
-    traffic | random | relay) ;;
-    *) [ -r "$up_input" ] || usage_error "--input $up_input: expected traffic, random, relay or a readable recording" ;;
+    traffic | random | relay | sumo | sumo:*) ;;
+    *) [ -r "$up_input" ] || usage_error "--input $up_input: expected traffic, random, relay, sumo, sumo:SCENARIO or a readable recording" ;;
     esac
     [ "$up_speed" != max ] || up_speed=0
     [[ $up_speed =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage_error "--speed $up_speed: expected a number (1 is real time) or max"
@@ -175,7 +175,7 @@ up_wait_for_city() {
     read -r events changes < <(city_counts)
     # A recording that is played once, as fast as it goes, may be over by now.
     [ "$up_speed" != 0 ] || events=0 rate=0
-    if [ "$up_input" = relay ]; then
+    if [ "$up_input" = relay ] && [ -z "$sumo_input_scenario" ]; then
         step "Waiting for lights to change; readings come from whoever hands them in"
         events=-1 rate=0
     else
@@ -193,6 +193,7 @@ up_next_commands() {
     cat <<END
 
 Try:
+  $lab watch
   $lab exec pc3 trafficctl status --watch
   $lab exec pc3 trafficctl wave row B --reason ambulance
 END
@@ -219,8 +220,13 @@ verb_up() {
     up_options "$@"
     up_note_recording
     mkdir -p "$lab_work"
+    case $up_input in
+    sumo | sumo:*) sumo_input_prepare ;;
+    *) sumo_input_end ;;
+    esac
     if [ "$up_local" = yes ]; then
         local_up
+        [ -z "$sumo_input_scenario" ] || sumo_input_start 127.0.0.1 "$local_dir/run"
     else
         need_root up "$@"
         ! local_is_up || die "the local city is running; end it first: lab down"
@@ -233,6 +239,7 @@ verb_up() {
         backend_prepare
         step "Booting ${machines[*]} and installing their packages"
         up_machines
+        [ -z "$sumo_input_scenario" ] || sumo_input_start "${machine_address[pc2]}" machine:pc1
     fi
     up_wait_for_city
     status_print
