@@ -71,6 +71,7 @@ typedef struct LayoutLane {
     double speed_mps;     /* allowed */
     double view_metres;   /* a camera sees this far back from the stop line; 0: none */
     double loop_metres;   /* an upstream loop tells each passage, this far from the stop line; 0: none */
+    unsigned approach;    /* the street it belongs to, as a number: lanes of one never yield to each other */
 } LayoutLane;
 
 typedef struct Layout {

@@ -1,0 +1,346 @@
+/* The search: expand every kept sequence by every phase that may follow, let the vehicles of the slot go, keep the
+ * best. What a sequence costs so far is exact; what orders them adds the waits of those still there. */
+#include "core/planner.h"
+
+#include <string.h>
+
+#define HORIZON_SEC    45.F
+#define SLOT_SEC       5.F
+#define FIRST_SLOT_SEC 5.F
+/* Between two vehicles of a queue that dissolves, and what the first of them loses. */
+#define HEADWAY_SEC  2.F
+#define START_UP_SEC 1.F
+/* Of a vehicle still there at the horizon, beyond its wait so far: somebody will have to serve it. */
+#define LEFT_SEC 10.F
+/* The same while sequences are compared before their end. */
+#define WAITING_SEC 8.F
+/* Vehicles and phases that all sequences of a slot look at together: bounds the time of a decision. */
+#define WORK_MAX 3000
+
+/* A change that nobody gains by is not made. */
+#define CHANGE_SEC 0.01F
+
+#define NOWHERE UINT16_MAX
+
+/* --- what follows from a model --- */
+
+static float longest_min_green_sec(const SignalModel *model, GroupSet groups) {
+    uint64_t longest_usec = 0;
+    for (unsigned g = 0; g < model->n_groups; g++)
+        if (set_has(groups, g) && model->min_green_usec[g] > longest_usec)
+            longest_usec = model->min_green_usec[g];
+    return (float)longest_usec / (float)USEC_PER_SEC;
+}
+
+/* Those of `begins` that conflict with one of `ends`. */
+static GroupSet waiting_for(const SignalModel *model, GroupSet begins, GroupSet ends) {
+    GroupSet waiting = 0;
+    for (unsigned g = 0; g < model->n_groups; g++)
+        if (set_has(begins, g) && (model->conflicts[g] & ends))
+            waiting |= (GroupSet)1 << g;
+    return waiting;
+}
+
+static void fill_change(PlannerTable *table, const SignalModel *model, const Layout *layout, unsigned from,
+                        unsigned to) {
+    GroupSet ends = model->phases[from] & ~model->phases[to],
+             begins = model->phases[to] & ~model->phases[from];
+    GroupSet stays = model->phases[from] & model->phases[to], waiting = waiting_for(model, begins, ends);
+    table->min_green_sec[from][to] = longest_min_green_sec(model, ends);
+    table->has_clearance[from][to] = waiting != 0;
+    for (unsigned l = 0; l < layout->n_lanes; l++) {
+        GroupSet groups = layout->lanes[l].groups;
+        if (!set_has(table->serves[to], l) || (groups & stays & ~model->permitted[to]))
+            continue;
+        table->begins[from][to] |= (LaneSet)1 << l;
+        if (!(groups & begins & ~waiting))
+            table->clears[from][to] |= (groups & stays) ? 0 : (LaneSet)1 << l;
+    }
+}
+
+void planner_table_init(PlannerTable *table, const SignalModel *model, const Layout *layout) {
+    memset(table, 0, sizeof *table);
+    table->n_phases = model->n_phases;
+    table->n_lanes = layout->n_lanes;
+    table->intergreen_sec = (float)(model->yellow_usec + model->all_red_usec) / (float)USEC_PER_SEC;
+    table->always = ~(LaneSet)0;
+    for (unsigned p = 0; p < model->n_phases; p++) {
+        table->phases[p] = model->phases[p];
+        for (unsigned l = 0; l < layout->n_lanes; l++) {
+            GroupSet groups = layout->lanes[l].groups & model->phases[p];
+            table->serves[p] |= groups ? (LaneSet)1 << l : 0;
+            table->yields[p] |= groups && !(groups & ~model->permitted[p]) ? (LaneSet)1 << l : 0;
+        }
+        table->always &= table->serves[p] & ~table->yields[p];
+        for (unsigned l = 0; l < layout->n_lanes; l++)
+            for (unsigned o = 0; set_has(table->yields[p], l) && o < layout->n_lanes; o++)
+                if (set_has(table->serves[p] & ~table->yields[p], o) &&
+                    layout->lanes[o].approach != layout->lanes[l].approach)
+                    table->opposes[p][l] |= (LaneSet)1 << o;
+    }
+    for (unsigned p = 0; p < model->n_phases; p++)
+        for (unsigned q = 0; q < model->n_phases; q++)
+            if (p != q)
+                fill_change(table, model, layout, p, q);
+}
+
+/* --- one step of one sequence --- */
+
+typedef struct Slot {
+    float begin_sec, end_sec;
+    unsigned n_arrived[LAYOUT_LANES_MAX]; /* by its end, of each stream */
+} Slot;
+
+/* Lets go who can before `end_sec`. */
+static void let_go(PlannerNode *node, const PlannerStream *stream, unsigned s, float end_sec) {
+    float ready = node->ready_sec[s];
+    unsigned gone = node->gone[s];
+    while (gone < stream->n) {
+        float arrives = stream->arrives_sec[gone], leaves = arrives > ready ? arrives : ready;
+        if (leaves >= end_sec)
+            break;
+        node->cost += stream->weight[gone] * (leaves - arrives);
+        ready = leaves + HEADWAY_SEC * stream->weight[gone];
+        gone++;
+    }
+    node->ready_sec[s] = ready;
+    node->gone[s] = (uint8_t)gone;
+}
+
+/* The lanes that yield go when those with priority have gone. */
+static void let_slot_go(const PlannerTable *table, const PlannerTask *task, PlannerNode *node,
+                        const Slot *slot) {
+    LaneSet serves = table->serves[node->phase], yields = table->yields[node->phase], busy = 0;
+    for (unsigned s = 0; s < task->n_streams; s++) {
+        if (!set_has(serves & ~yields, task->streams[s].lane))
+            continue;
+        unsigned before = node->gone[s];
+        let_go(node, &task->streams[s], s, slot->end_sec);
+        busy |= node->gone[s] > before ? (LaneSet)1 << s : 0;
+    }
+    for (unsigned s = 0; yields && s < task->n_streams; s++) {
+        unsigned lane = task->streams[s].lane;
+        if (!set_has(yields, lane))
+            continue;
+        for (unsigned o = 0; o < task->n_streams; o++)
+            if (set_has(busy, o) && set_has(table->opposes[node->phase][lane], task->streams[o].lane) &&
+                node->ready_sec[s] < node->ready_sec[o])
+                node->ready_sec[s] = node->ready_sec[o];
+        let_go(node, &task->streams[s], s, slot->end_sec);
+    }
+}
+
+static void rank_node(const PlannerScratch *scratch, PlannerNode *node, const Slot *slot) {
+    const PlannerTask *task = &scratch->task;
+    float waits = 0;
+    uint32_t hash = (node->phase + 1U) * 2654435761U;
+    for (unsigned s = 0; s < task->n_streams; s++) {
+        unsigned gone = node->gone[s], arrived = slot->n_arrived[s];
+        if (arrived > gone)
+            waits +=
+                (scratch->weights[s][arrived] - scratch->weights[s][gone]) * (slot->end_sec + WAITING_SEC) -
+                (scratch->arrivals[s][arrived] - scratch->arrivals[s][gone]);
+        hash = (hash ^ gone) * 16777619U;
+    }
+    node->rank = node->cost + waits;
+    node->hash = hash;
+}
+
+static void change_phase(const PlannerTable *table, const PlannerTask *task, PlannerNode *node,
+                         unsigned phase, float now_sec) {
+    unsigned from = node->phase;
+    LaneSet begins = table->begins[from][phase], clears = table->clears[from][phase];
+    for (unsigned s = 0; s < task->n_streams; s++) {
+        if (!set_has(begins, task->streams[s].lane))
+            continue;
+        float green =
+            now_sec + START_UP_SEC + (set_has(clears, task->streams[s].lane) ? table->intergreen_sec : 0);
+        if (node->ready_sec[s] < green)
+            node->ready_sec[s] = green;
+    }
+    node->cost += CHANGE_SEC;
+    node->fresh = table->phases[phase] & ~table->phases[from];
+    node->served |= table->phases[phase];
+    node->begun_sec = now_sec + (table->has_clearance[from][phase] ? table->intergreen_sec : 0);
+    node->phase = (uint8_t)phase;
+    node->is_root_phase = false;
+}
+
+/* Minimum greens. */
+static bool may_follow(const PlannerTable *table, const PlannerTask *task, const PlannerNode *node,
+                       unsigned phase, float now_sec) {
+    if (phase == node->phase)
+        return true;
+    if (node->is_root_phase)
+        return now_sec >= task->may_leave_sec[phase];
+    GroupSet ends = table->phases[node->phase] & ~table->phases[phase];
+    return !(ends & node->fresh) || now_sec >= node->begun_sec + table->min_green_sec[node->phase][phase];
+}
+
+/* The phases that the guard of the maximum red leaves: those with the group that is owed a green longest, when one of
+ * them may follow already. */
+static PhaseSet allowed_by_guard(const PlannerTable *table, const PlannerTask *task, const PlannerNode *node,
+                                 float now_sec) {
+    const PhaseSet all = (PhaseSet)((1U << table->n_phases) - 1);
+    for (unsigned i = 0; i < task->n_owed && task->owed[i].sec <= now_sec; i++) {
+        unsigned group = task->owed[i].group;
+        PhaseSet allowed = 0;
+        if (set_has(node->served, group))
+            continue;
+        for (unsigned p = 0; p < table->n_phases; p++)
+            if (set_has(table->phases[p], group) && may_follow(table, task, node, p, now_sec))
+                allowed |= (PhaseSet)1 << p;
+        if (allowed)
+            return allowed;
+    }
+    return all;
+}
+
+/* --- the search --- */
+
+static unsigned expand(const PlannerTable *table, PlannerScratch *scratch, const PlannerNode *node,
+                       const Slot *slot, PlannerNode *into, unsigned n_into) {
+    PhaseSet allowed = allowed_by_guard(table, &scratch->task, node, slot->begin_sec);
+    for (unsigned p = 0; p < table->n_phases; p++) {
+        if (!set_has(allowed, p) || !may_follow(table, &scratch->task, node, p, slot->begin_sec))
+            continue;
+        PlannerNode *next = &into[n_into++];
+        *next = *node;
+        if (p != node->phase)
+            change_phase(table, &scratch->task, next, p, slot->begin_sec);
+        if (slot->begin_sec <= 0)
+            next->first = (uint8_t)p;
+        let_slot_go(table, &scratch->task, next, slot);
+        rank_node(scratch, next, slot);
+    }
+    return n_into;
+}
+
+/* Of nodes with the same phase that let the same vehicles go only the best is worth keeping. Returns how many are
+ * left in `kept`. */
+static unsigned drop_twins(PlannerScratch *scratch, const PlannerNode *nodes, unsigned n) {
+    const unsigned mask = sizeof scratch->twins / sizeof *scratch->twins - 1;
+    unsigned n_kept = 0;
+    memset(scratch->twins, 0xFF, sizeof scratch->twins);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = nodes[i].hash & mask;
+        while (scratch->twins[at] != NOWHERE &&
+               nodes[scratch->kept[scratch->twins[at]]].hash != nodes[i].hash)
+            at = (at + 1) & mask;
+        uint16_t twin = scratch->twins[at];
+        if (twin == NOWHERE) {
+            scratch->twins[at] = (uint16_t)n_kept;
+            scratch->kept[n_kept++] = (uint16_t)i;
+        } else if (nodes[i].rank < nodes[scratch->kept[twin]].rank) {
+            scratch->kept[twin] = (uint16_t)i;
+        }
+    }
+    return n_kept;
+}
+
+/* Hoare's selection: the `n_best` of lowest rank come first, in no order. */
+static void select_best(PlannerScratch *scratch, const PlannerNode *nodes, unsigned n, unsigned n_best) {
+    uint16_t *kept = scratch->kept;
+    int low = 0, high = (int)n - 1, want = (int)n_best - 1;
+    while (low < high) {
+        float pivot = nodes[kept[(low + high) / 2]].rank;
+        int i = low, j = high;
+        while (i <= j) {
+            while (nodes[kept[i]].rank < pivot)
+                i++;
+            while (nodes[kept[j]].rank > pivot)
+                j--;
+            if (i > j)
+                break;
+            uint16_t swapped = kept[i];
+            kept[i++] = kept[j];
+            kept[j--] = swapped;
+        }
+        if (want <= j)
+            high = j;
+        else if (want >= i)
+            low = i;
+        else
+            break;
+    }
+}
+
+static float cost_at_horizon(const PlannerScratch *scratch, const PlannerNode *node) {
+    const PlannerTask *task = &scratch->task;
+    float cost = node->cost;
+    for (unsigned s = 0; s < task->n_streams; s++) {
+        const PlannerStream *stream = &task->streams[s];
+        for (unsigned v = node->gone[s]; v < stream->n && stream->arrives_sec[v] < HORIZON_SEC; v++)
+            cost += stream->weight[v] * (HORIZON_SEC - stream->arrives_sec[v] + LEFT_SEC);
+    }
+    return cost;
+}
+
+static void begin_search(PlannerScratch *scratch, PlannerNode *root) {
+    const PlannerTask *task = &scratch->task;
+    *root = (PlannerNode){.phase = (uint8_t)task->phase,
+                          .first = (uint8_t)task->phase,
+                          .is_root_phase = true,
+                          .served = task->green};
+    for (unsigned s = 0; s < task->n_streams; s++) {
+        const PlannerStream *stream = &task->streams[s];
+        root->ready_sec[s] = stream->ready_sec;
+        scratch->weights[s][0] = scratch->arrivals[s][0] = 0;
+        for (unsigned v = 0; v < stream->n; v++) {
+            scratch->weights[s][v + 1] = scratch->weights[s][v] + stream->weight[v];
+            scratch->arrivals[s][v + 1] =
+                scratch->arrivals[s][v] + stream->weight[v] * stream->arrives_sec[v];
+        }
+    }
+    scratch->kept[0] = 0;
+}
+
+static void begin_slot(const PlannerTask *task, Slot *slot, float begin_sec, float end_sec) {
+    slot->begin_sec = begin_sec;
+    slot->end_sec = end_sec;
+    for (unsigned s = 0; s < task->n_streams; s++)
+        while (slot->n_arrived[s] < task->streams[s].n &&
+               task->streams[s].arrives_sec[slot->n_arrived[s]] < end_sec)
+            slot->n_arrived[s]++;
+}
+
+/* As many sequences as the intersection's size lets be looked at in the time. */
+static unsigned beam_width(const PlannerTable *table, const PlannerTask *task) {
+    unsigned width = WORK_MAX / (table->n_phases * (task->n_streams + 4));
+    return width > PLANNER_BEAM_MAX ? PLANNER_BEAM_MAX : width < 8 ? 8 : width;
+}
+
+unsigned planner_plan(const PlannerTable *table, PlannerScratch *scratch) {
+    const PlannerTask *task = &scratch->task;
+    const unsigned width = beam_width(table, task);
+    PlannerNode *from = scratch->nodes[0], *to = scratch->nodes[1];
+    unsigned n_kept = 1;
+    Slot slot = {0};
+    begin_search(scratch, &from[0]);
+    for (float now = 0, length = FIRST_SLOT_SEC; now < HORIZON_SEC; now += length, length = SLOT_SEC) {
+        unsigned n = 0;
+        begin_slot(task, &slot, now, now + length);
+        for (unsigned i = 0; i < n_kept; i++)
+            n = expand(table, scratch, &from[scratch->kept[i]], &slot, to, n);
+        n_kept = drop_twins(scratch, to, n);
+        if (n_kept > width) {
+            select_best(scratch, to, n_kept, width);
+            n_kept = width;
+        }
+        PlannerNode *swapped = from;
+        from = to;
+        to = swapped;
+    }
+
+    const PlannerNode *best = NULL;
+    float best_cost = 0;
+    for (unsigned i = 0; i < n_kept; i++) {
+        const PlannerNode *node = &from[scratch->kept[i]];
+        float cost = cost_at_horizon(scratch, node);
+        if (!best || cost < best_cost) {
+            best = node;
+            best_cost = cost;
+        }
+    }
+    return best ? best->first : task->phase;
+}
