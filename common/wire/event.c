@@ -1,13 +1,16 @@
-/* The kinds of event are different structs with some members in common. Where those members lie in each
+/* Events are different structs with some members in common. Where those members lie in each
  * struct stands in one table, so that every function below is written once. */
 #include "wire/event.h"
 
 #include "wire/message-table.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef struct EventLayout {
     MessageTag tag;
+    SensorKind kind;
+    const char *word;
     /* where they are in the struct */
     size_t sensor_id, intersection, producer, epoch, sequence, captured_usec, timestamp;
     /* their bits in `present`; place is sensor_id and intersection, identity the three members of
@@ -17,8 +20,10 @@ typedef struct EventLayout {
 
 #define BIT(Type, member) (UINT32_C(1) << Type##_has_##member)
 /* clang-format off */
-#define LAYOUT(TAG, Type)                                                                                    \
+#define LAYOUT(TAG, Type, sensor, name)                                                                      \
     {.tag = MESSAGE_##TAG,                                                                                   \
+     .kind = sensor,                                                                                         \
+     .word = name,                                                                                           \
      .sensor_id = offsetof(Type, sensor_id),                                                                 \
      .intersection = offsetof(Type, intersection),                                                           \
      .producer = offsetof(Type, producer),                                                                   \
@@ -32,11 +37,17 @@ typedef struct EventLayout {
      .timestamp_bit = BIT(Type, timestamp)}
 /* clang-format on */
 
-static const EventLayout layouts[SENSOR_KIND_COUNT] = {
-    [SENSOR_CAMERA] = LAYOUT(CAMERA_EVENT, CameraEvent),
-    [SENSOR_INDUCTIVE] = LAYOUT(LOOP_EVENT, LoopEvent),
-    [SENSOR_GPS] = LAYOUT(GPS_EVENT, GpsEvent),
+/* Those of the first implementation by their kind, then ours. */
+static const EventLayout layouts[EVENT_COUNT] = {
+    [SENSOR_CAMERA] = LAYOUT(CAMERA_EVENT, CameraEvent, SENSOR_CAMERA, "camera"),
+    [SENSOR_INDUCTIVE] = LAYOUT(LOOP_EVENT, LoopEvent, SENSOR_INDUCTIVE, "inductive"),
+    [SENSOR_GPS] = LAYOUT(GPS_EVENT, GpsEvent, SENSOR_GPS, "gps"),
+    LAYOUT(VIEW_EVENT, ViewEvent, SENSOR_CAMERA, "view"),
+    LAYOUT(PASSAGE_EVENT, PassageEvent, SENSOR_INDUCTIVE, "passage"),
 };
+
+const MessageTag event_tags[EVENT_COUNT] = {MESSAGE_CAMERA_EVENT, MESSAGE_LOOP_EVENT, MESSAGE_GPS_EVENT,
+                                            MESSAGE_VIEW_EVENT, MESSAGE_PASSAGE_EVENT};
 
 enum {
     SENSOR_ID_SIZE = sizeof((CameraEvent){0}.sensor_id),
@@ -62,9 +73,9 @@ static const void *event_peek(const Message *event, size_t offset) {
 }
 
 static const EventLayout *layout_of(MessageTag tag) {
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-        if (layouts[kind].tag == tag)
-            return &layouts[kind];
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        if (layouts[i].tag == tag)
+            return &layouts[i];
     return NULL;
 }
 
@@ -79,21 +90,37 @@ MessageTag event_tag(SensorKind kind) {
 bool event_kind(MessageTag tag, SensorKind *ret) {
     const EventLayout *layout = layout_of(tag);
     if (layout)
-        *ret = (SensorKind)(layout - layouts);
+        *ret = layout->kind;
     return layout != NULL;
+}
+
+size_t event_index(MessageTag tag) {
+    const EventLayout *layout = layout_of(tag);
+    return layout ? (size_t)(layout - layouts) : EVENT_COUNT;
 }
 
 const char *event_topic(SensorKind kind) {
     return message_wire_name(layouts[kind].tag);
 }
 
-/* The one member that is the same in all events of a kind. */
-const char *event_sensor_type(SensorKind kind) {
-    const MessageDescriptor *descriptor = &message_descriptors[layouts[kind].tag];
+/* The one member that is the same in all events of a tag. */
+const char *event_sensor_type(MessageTag tag) {
+    const MessageDescriptor *descriptor = &message_descriptors[tag];
     size_t i = 0;
     while (descriptor->members[i].kind != MEMBER_LITERAL)
         i++;
     return descriptor->members[i].literal;
+}
+
+const char *event_word(MessageTag tag) {
+    return layout_of(tag)->word;
+}
+
+MessageTag event_of_type(SensorKind kind, const char *sensor_type) {
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        if (layouts[i].kind == kind && strcmp(event_sensor_type(layouts[i].tag), sensor_type) == 0)
+            return layouts[i].tag;
+    return event_tag(kind);
 }
 
 CongestionLevel event_congestion_level(double speed_kmh) {

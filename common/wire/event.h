@@ -1,6 +1,8 @@
-/* What the three kinds of sensor event have in common: which sensor, which intersection, when, and who made
- * it. Everybody who treats an event as an event, whatever it measures, asks here instead of switching over
- * the kinds. */
+/* What the events of sensors have in common: which sensor, which intersection, when, and who made it. Everybody who
+ * treats an event as an event, whatever it measures, asks here instead of switching over them.
+ *
+ * A kind of sensor sends its events on one link: first of all the one that the first implementation knows, and, where
+ * a sensor watches a lane, one that says more and has a topic of its own, which older peers do not hear. */
 #pragma once
 
 #include "wire/messages.h"
@@ -12,14 +14,28 @@ typedef struct EventIdentity {
     int64_t sequence;
 } EventIdentity;
 
+/* All of them; event_tags[kind] is the first one of a kind. */
+enum { EVENT_COUNT = 5 };
+extern const MessageTag event_tags[EVENT_COUNT];
+
 MessageTag event_tag(SensorKind kind);
 
-/* True when `tag` is a sensor event; then *ret is its kind. */
+/* Where a sensor event is in event_tags; EVENT_COUNT for what is none. */
+size_t event_index(MessageTag tag);
+
+/* True when `tag` is a sensor event; then *ret is the kind of sensor that sends it. */
 bool event_kind(MessageTag tag, SensorKind *ret);
 
-/* The topic of a kind, and the type of sensor its events name: "espira" and "espira_inductiva". */
+/* The topic of a kind's first event: "espira". */
 const char *event_topic(SensorKind kind);
-const char *event_sensor_type(SensorKind kind);
+
+/* The type of sensor that an event names ("espira_inductiva"), and our own word for it ("inductive"): the kind's for
+ * its first event. */
+const char *event_sensor_type(MessageTag tag);
+const char *event_word(MessageTag tag);
+
+/* The event of a kind that names this type of sensor; the kind's first one when none does. */
+MessageTag event_of_type(SensorKind kind, const char *sensor_type);
 
 /* The GPS kind's word for a speed: ALTA (high congestion) below 10 km/h, BAJA above 40, NORMAL between, both
  * ends included. */

@@ -14,6 +14,7 @@
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "wire/event.h"
+#include "wire/view-text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,6 +33,8 @@ struct Ingest {
     Decoder *decoder;
     Dedup dedup;
     DedupProducer *producers;
+    PlacedVehicle placed[VIEW_PLACED_MAX]; /* of the view that is being read */
+    size_t n_placed;
     uint64_t interval_usec[SENSOR_KIND_COUNT];
     Rate rates[SENSOR_KIND_COUNT];
     JournalLimit gap_limit;
@@ -74,6 +77,12 @@ static bool event_timestamp(const Message *event, Wall *ret) {
     case MESSAGE_GPS_EVENT:
         *ret = event->GPS_EVENT.timestamp;
         return true;
+    case MESSAGE_VIEW_EVENT:
+        *ret = event->VIEW_EVENT.timestamp;
+        return true;
+    case MESSAGE_PASSAGE_EVENT:
+        *ret = event->PASSAGE_EVENT.timestamp;
+        return true;
     default: {
         const LoopEvent *loop = &event->LOOP_EVENT;
         *ret = message_has(loop, LoopEvent, timestamp) ? loop->timestamp : loop->ended;
@@ -112,6 +121,8 @@ static uint64_t fresh_usec(const Ingest *ingest, SensorKind kind, const Message 
 }
 
 static void decide(Ingest *ingest, SensorKind kind, size_t intersection, const Message *event) {
+    if (event->tag == MESSAGE_VIEW_EVENT || event->tag == MESSAGE_PASSAGE_EVENT)
+        return; /* no reading that the rules know */
     const CitySensor *sensor = city_find_sensor(service_city(ingest->service), kind, event_sensor_id(event));
     Readings readings = event_readings(event);
     Approach approach = APPROACH_ANY;
@@ -133,6 +144,8 @@ static bool copy_captured(const Message *event, SensorEventRecord *record) {
         CAPTURED(CAMERA_EVENT, CameraEvent)
         CAPTURED(LOOP_EVENT, LoopEvent)
         CAPTURED(GPS_EVENT, GpsEvent)
+        CAPTURED(VIEW_EVENT, ViewEvent)
+        CAPTURED(PASSAGE_EVENT, PassageEvent)
     default:
         return false;
     }
@@ -145,14 +158,13 @@ static JsonText event_json(const LinkFrame *frame) {
     return (JsonText){begin, begin && end > begin ? (size_t)(end - begin) + 1 : 0};
 }
 
-static int put_event_record(Ingest *ingest, SensorKind kind, const Message *event, Wall timestamp,
-                            const LinkFrame *frame) {
+static int put_event_record(Ingest *ingest, const Message *event, Wall timestamp, const LinkFrame *frame) {
     Message message = {.tag = MESSAGE_SENSOR_EVENT_RECORD};
     SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
     EventIdentity identity;
 
     message_set_text(record, SensorEventRecord, sensor_id, event_sensor_id(event));
-    message_set_text(record, SensorEventRecord, sensor_type, event_sensor_type(kind));
+    message_set_text(record, SensorEventRecord, sensor_type, event_sensor_type(event->tag));
     message_set_text(record, SensorEventRecord, intersection, event_intersection(event));
     message_set(record, SensorEventRecord, timestamp, timestamp);
     message_set(record, SensorEventRecord, event_data, event_json(frame));
@@ -173,8 +185,8 @@ static int put_event_record(Ingest *ingest, SensorKind kind, const Message *even
 /* --- one event --- */
 
 /* Whether it is about this city and has all that a record needs. */
-static bool is_acceptable(const Ingest *ingest, const Message *event, size_t *ret_intersection,
-                          Wall *ret_timestamp, Refusal *ret_refusal, Problem *problem) {
+static bool is_acceptable(Ingest *ingest, const Message *event, size_t *ret_intersection, Wall *ret_timestamp,
+                          Refusal *ret_refusal, Problem *problem) {
     const char *sensor = event_sensor_id(event), *id = event_intersection(event);
     size_t intersection = city_find_intersection(service_city(ingest->service), id);
     Wall timestamp;
@@ -192,6 +204,12 @@ static bool is_acceptable(const Ingest *ingest, const Message *event, size_t *re
             problem, 0, "sensor %s: expected member \"timestamp_fin\" or \"timestamp\", got neither", sensor);
         return false;
     }
+    if (event->tag == MESSAGE_VIEW_EVENT &&
+        view_text_parse(&event->VIEW_EVENT, ingest->placed, ARRAY_LEN(ingest->placed), &ingest->n_placed,
+                        problem) < 0) {
+        *ret_refusal = REFUSAL_WRONG_TYPE;
+        return false;
+    }
     *ret_intersection = intersection;
     *ret_timestamp = timestamp;
     return true;
@@ -204,7 +222,7 @@ static int take_event(Ingest *ingest, SensorKind kind, const Message *event, Ded
     metric_add(is_newest ? ingest->taken[kind] : ingest->late[kind], 1);
     metric_set(ingest->last_event, (double)service_wall(ingest->service).usec / (double)USEC_PER_SEC);
     rate_count(&ingest->rates[kind], service_now(ingest->service));
-    int r = put_event_record(ingest, kind, event, timestamp, frame);
+    int r = put_event_record(ingest, event, timestamp, frame);
     if (r < 0) {
         intake_rolled_back(delivery_intake(ingest->delivery));
         return r;

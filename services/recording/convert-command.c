@@ -118,7 +118,7 @@ static char *print_formats(int key, const char *text, void *input) {
 static int count_sink(const RecordedEvent *event, void *userdata, Problem *problem) {
     (void)problem;
     RecordingHeader *header = userdata;
-    header->counts[event->kind]++;
+    header->counts[event_index(event->message.tag)]++;
     return 0;
 }
 

@@ -121,14 +121,15 @@ static int parse_counts(json_object *object, RecordingHeader *header, Problem *p
     json_object *counts;
     Refusal refusal;
     int r = get_member(object, "counts", json_type_object, &counts, &refusal, problem);
-    for (int kind = 0; r >= 0 && kind < SENSOR_KIND_COUNT; kind++) {
+    for (size_t i = 0; r >= 0 && i < EVENT_COUNT; i++) {
+        const char *topic = message_wire_name(event_tags[i]);
         json_object *count;
-        if (!json_object_object_get_ex(counts, event_topic((SensorKind)kind), &count))
+        if (!json_object_object_get_ex(counts, topic, &count))
             continue;
         if (!json_object_is_type(count, json_type_int) || json_object_get_int64(count) < 0)
             return problem_set(problem, -EBADMSG, "\"counts\": expected a whole number of %s events, got %s",
-                               event_topic((SensorKind)kind), json_object_to_json_string(count));
-        header->counts[kind] = (uint64_t)json_object_get_int64(count);
+                               topic, json_object_to_json_string(count));
+        header->counts[i] = (uint64_t)json_object_get_int64(count);
     }
     return r;
 }
@@ -276,9 +277,11 @@ int recording_format_header(const RecordingHeader *header, char *buffer, size_t 
         json_object_object_add(object, "recorded_from",
                                json_object_new_string(timestamp_format(header->recorded_from).text));
     json_object *counts = json_object_new_object();
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-        json_object_object_add(counts, event_topic((SensorKind)kind),
-                               json_object_new_int64((int64_t)header->counts[kind]));
+    /* the first ones always, as before there were others */
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        if (i < SENSOR_KIND_COUNT || header->counts[i] > 0)
+            json_object_object_add(counts, message_wire_name(event_tags[i]),
+                                   json_object_new_int64((int64_t)header->counts[i]));
     json_object_object_add(object, "counts", counts);
     return print_line(object, buffer, buffer_size);
 }
@@ -302,7 +305,7 @@ int recording_format_event(const RecordedEvent *event, char *buffer, size_t buff
     format_seconds(event->offset_usec, seconds, sizeof seconds);
     json_object_object_add(line, "t",
                            json_object_new_double_s((double)event->offset_usec / USEC_PER_SEC, seconds));
-    json_object_object_add(line, "topic", json_object_new_string(event_topic(event->kind)));
+    json_object_object_add(line, "topic", json_object_new_string(message_wire_name(event->message.tag)));
     json_object_object_add(line, "event", object);
     return print_line(line, buffer, buffer_size);
 }

@@ -5,14 +5,14 @@
  * event:
  *
  *     {"format":"traffic-recording","version":1,"origin":"where it comes from","duration":3600,"seed":7,
- *      "recorded_from":"2012-10-02T09:00:00Z","counts":{"camara":11520,"espira":3840,"gps":5760}}
+ *      "recorded_from":"2012-10-02T09:00:00Z","counts":{"camara":11520,"espira":3840,"gps":5760,"vista":115200}}
  *     {"t":12.000,"topic":"camara","event":{"sensor_id":"CAM-A1-NS",
  *      "tipo_sensor":"camara","interseccion":"INT-A1","volumen":3}}    each on one line
  *
  * `t` is seconds from the start of the recording, never decreasing, at most `duration`. An event is one of
  * the wire without its times and without an identity: whoever replays it adds both. A loop's interval ends at
- * `t`. `duration` is how long one turn takes when the recording is looped. `seed` and `recorded_from` may be
- * left out; `counts` must be true.
+ * `t`, a vehicle passes at `t`. `duration` is how long one turn takes when the recording is looped. `seed` and
+ * `recorded_from` may be left out, and so may a topic of which there is nothing in `counts`, which must be true.
  *
  * Refused lines do not end the reading: the reader says which and why, the caller counts them. */
 #pragma once
@@ -39,13 +39,13 @@ typedef struct RecordingHeader {
     int64_t seed;
     bool has_recorded_from;
     Wall recorded_from;
-    uint64_t counts[SENSOR_KIND_COUNT];
+    uint64_t counts[EVENT_COUNT]; /* as in event_tags */
 } RecordingHeader;
 
 typedef struct RecordedEvent {
     uint64_t offset_usec; /* from the start of the recording */
     SensorKind kind;
-    Message message; /* without times and identity */
+    Message message; /* without times and identity; what it borrows lives until the reader's next one */
 } RecordedEvent;
 
 /* --- lines: pure, one parser per thread --- */

@@ -34,10 +34,11 @@ static int count_event(Summary *summary, const RecordedEvent *event) {
     HourSummary *hour = hour_of(summary, event->offset_usec);
     if (!hour)
         return -ENOMEM;
-    double vehicles = event->kind == SENSOR_INDUCTIVE ? event->message.LOOP_EVENT.vehicles : 0;
-    hour->events[event->kind]++;
+    size_t i = event_index(event->message.tag);
+    double vehicles = event->message.tag == MESSAGE_LOOP_EVENT ? event->message.LOOP_EVENT.vehicles : 0;
+    hour->events[i]++;
     hour->vehicles += vehicles;
-    summary->events[event->kind]++;
+    summary->events[i]++;
     summary->vehicles += vehicles;
     return 0;
 }
@@ -85,13 +86,13 @@ int summary_read(const char *path, const City *city, FILE *out, Summary *ret, Pr
 
 bool summary_counts_are_true(const Summary *summary, const char *path, FILE *out) {
     bool are_true = true;
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
-        if (summary->header.counts[kind] == summary->events[kind])
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        if (summary->header.counts[i] == summary->events[i])
             continue;
         are_true = false;
         fprintf(out,
                 "%s:1: \"counts\": expected %" PRIu64 " %s events as they are in the file, got %" PRIu64 "\n",
-                path, summary->events[kind], event_topic((SensorKind)kind), summary->header.counts[kind]);
+                path, summary->events[i], message_wire_name(event_tags[i]), summary->header.counts[i]);
     }
     return are_true;
 }
@@ -104,17 +105,17 @@ void summary_print_text(const Summary *summary, const char *path, FILE *out) {
         fprintf(out, "recorded from  %s\n", timestamp_format(header->recorded_from).text);
     if (header->has_seed)
         fprintf(out, "seed           %" PRId64 "\n", header->seed);
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-        fprintf(out, "%-14s %" PRIu64 " events\n", event_topic((SensorKind)kind), summary->events[kind]);
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        fprintf(out, "%-14s %" PRIu64 " events\n", message_wire_name(event_tags[i]), summary->events[i]);
     fprintf(out, "vehicles       %.0f counted by loops\nrefused        %" PRIu64 " lines\n",
             summary->vehicles, summary->n_refused);
 }
 
-static json_object *events_json(const uint64_t events[SENSOR_KIND_COUNT]) {
+static json_object *events_json(const uint64_t events[EVENT_COUNT]) {
     json_object *object = json_object_new_object();
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-        json_object_object_add(object, event_topic((SensorKind)kind),
-                               json_object_new_int64((int64_t)events[kind]));
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        json_object_object_add(object, message_wire_name(event_tags[i]),
+                               json_object_new_int64((int64_t)events[i]));
     return object;
 }
 
@@ -158,13 +159,13 @@ void summary_print_json(const Summary *summary, const char *path, bool with_hour
 
 void summary_print_hours_csv(const Summary *summary, FILE *out) {
     fprintf(out, "hour");
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-        fprintf(out, ",%s", event_topic((SensorKind)kind));
+    for (size_t i = 0; i < EVENT_COUNT; i++)
+        fprintf(out, ",%s", message_wire_name(event_tags[i]));
     fprintf(out, ",vehicles\n");
     for (size_t i = 0; i < summary->n_hours; i++) {
         fprintf(out, "%s", hour_start(summary, i).text);
-        for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++)
-            fprintf(out, ",%" PRIu64, summary->hours[i].events[kind]);
+        for (size_t event = 0; event < EVENT_COUNT; event++)
+            fprintf(out, ",%" PRIu64, summary->hours[i].events[event]);
         fprintf(out, ",%.0f\n", summary->hours[i].vehicles);
     }
 }

@@ -9,13 +9,13 @@
 /* An hour is what ended in it: after its start, at its end at the latest, for that is where the count of a
  * loop's interval that ends on the hour belongs. */
 typedef struct HourSummary {
-    uint64_t events[SENSOR_KIND_COUNT];
-    double vehicles; /* sum of what the loops counted */
+    uint64_t events[EVENT_COUNT]; /* as in event_tags */
+    double vehicles;              /* sum of what the loops counted */
 } HourSummary;
 
 typedef struct Summary {
     RecordingHeader header;
-    uint64_t events[SENSOR_KIND_COUNT];
+    uint64_t events[EVENT_COUNT]; /* as in event_tags */
     double vehicles;
     uint64_t n_refused;
     HourSummary *hours;

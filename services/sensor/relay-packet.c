@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "wire/event.h"
 #include "wire/timestamp.h"
+#include "wire/view-text.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -87,6 +88,16 @@ static bool has_time(json_object *object) {
            json_object_object_get_ex(object, "timestamp_fin", NULL);
 }
 
+/* A kind may have several events; which one this is stands in the type of sensor. */
+static const char *topic_of(SensorKind kind, json_object *object) {
+    json_object *type;
+    const char *word = "";
+    if (json_object_object_get_ex(object, "tipo_sensor", &type) &&
+        json_object_is_type(type, json_type_string))
+        word = json_object_get_string(type);
+    return message_wire_name(event_of_type(kind, word));
+}
+
 /* Either a whole identity or none: half of one would be lost without anybody noticing. */
 static int check_identity(json_object *object, const Message *event, Refusal *ret_refusal, Problem *problem) {
     static const char *const members[] = {"producer_id", "epoch", "seq"};
@@ -103,13 +114,23 @@ static int check_identity(json_object *object, const Message *event, Refusal *re
     return 0;
 }
 
+/* The decoder knows that what is placed in a view is JSON, not more. */
+static int check_view(const Message *event, Refusal *ret_refusal, Problem *problem) {
+    PlacedVehicle placed[VIEW_PLACED_MAX];
+    size_t n;
+    *ret_refusal = REFUSAL_WRONG_TYPE;
+    return event->tag == MESSAGE_VIEW_EVENT
+               ? view_text_parse(&event->VIEW_EVENT, placed, ARRAY_LEN(placed), &n, problem)
+               : 0;
+}
+
 /* The packet as a frame of the wire: the topic before it and, when it has no time, one for the decoder, which
  * insists. The packet's own bytes stay as they are, so that the decoder judges exactly what came. */
-static size_t build_frame(RelayParser *parser, SensorKind kind, const char *packet, size_t size,
+static size_t build_frame(RelayParser *parser, const char *topic, const char *packet, size_t size,
                           bool add_time) {
     const char *members = memchr(packet, '{', size);
     size_t n_before = add_time ? (size_t)(members - packet) + 1 : 0;
-    int n = snprintf(parser->frame, sizeof parser->frame, "%s ", event_topic(kind));
+    int n = snprintf(parser->frame, sizeof parser->frame, "%s ", topic);
     if (add_time)
         n += snprintf(parser->frame + n, sizeof parser->frame - (size_t)n, "{\"timestamp\":\"%s\",",
                       timestamp_format((Wall){0}).text);
@@ -125,9 +146,11 @@ int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t
     if (r < 0 || (r = read_id(object, &ret->id, ret_refusal, problem)) < 0)
         return r;
     bool is_of_now = !has_time(object);
-    size_t frame_size = build_frame(parser, kind, packet, size, is_of_now);
+    size_t frame_size = build_frame(parser, topic_of(kind, object), packet, size, is_of_now);
     r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &ret->event,
                        ret_refusal, problem);
+    if (r == 0)
+        r = check_view(&ret->event, ret_refusal, problem);
     if (r < 0 || (r = check_identity(object, &ret->event, ret_refusal, problem)) < 0)
         return r;
     if (is_of_now)

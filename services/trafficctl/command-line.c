@@ -47,7 +47,7 @@ static const struct argp_option options[] = {
     {"to", KEY_TO, "TIME", 0, "history, events, counts: until then", 2},
     {"limit", KEY_LIMIT, "ROWS", 0, "history, events: at most this many rows (100)", 2},
     {"intersection", KEY_INTERSECTION, "ID", 0, "history: of this intersection only", 2},
-    {"kind", KEY_KIND, "KIND", 0, "events, counts: camera, inductive or gps", 2},
+    {"kind", KEY_KIND, "KIND", 0, "events, counts: camera, view, inductive, passage or gps", 2},
     {"interval", KEY_INTERVAL, "SECONDS", 0, "counts: length of an interval (3600)", 2},
     {"store", KEY_STORE, "ROLE", 0, "backup: primary or replica (primary)", 2},
     DIGIT('0'),

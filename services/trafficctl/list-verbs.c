@@ -90,15 +90,15 @@ static int query_kind(Context *context, Query *query) {
     const char *word = context->request->kind;
     if (!word)
         return 0;
-    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
-        const char *type = event_sensor_type((SensorKind)kind);
-        if (strcmp(word, sensor_kind_words[kind]) == 0 || strcmp(word, type) == 0) {
+    for (size_t i = 0; i < EVENT_COUNT; i++) {
+        const char *type = event_sensor_type(event_tags[i]);
+        if (strcmp(word, event_word(event_tags[i])) == 0 || strcmp(word, type) == 0) {
             QUERY_TEXT(query, sensor_type, type);
             return 0;
         }
     }
-    return problem_set(&context->problem, -EINVAL, "--kind: expected camera, inductive or gps, got \"%.40s\"",
-                       word);
+    return problem_set(&context->problem, -EINVAL,
+                       "--kind: expected camera, view, inductive, passage or gps, got \"%.40s\"", word);
 }
 
 ExitStatus verb_history(Context *context) {

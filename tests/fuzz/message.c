@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "wire/endpoints.h"
 #include "wire/messages.h"
+#include "wire/view-text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,6 +26,20 @@ static void check_refusal(int r, Refusal refusal, const Problem *problem, const 
     promise(memcmp(message, &untouched, sizeof untouched) == 0);
 }
 
+/* What a view has placed is read, or refused with a sentence. */
+static void check_view(const Message *message) {
+    PlacedVehicle placed[4];
+    Problem problem = {{0}};
+    size_t n = 0;
+    if (message->tag != MESSAGE_VIEW_EVENT)
+        return;
+    if (view_text_parse(&message->VIEW_EVENT, placed, ARRAY_LEN(placed), &n, &problem) < 0)
+        promise(problem.text[0] != '\0');
+    promise(n <= ARRAY_LEN(placed) && (int64_t)n <= message->VIEW_EVENT.vehicles);
+    for (size_t i = 0; i < n; i++)
+        promise(placed[i].metres >= (i ? placed[i - 1].metres : 0) && placed[i].speed_kmh <= VIEW_KMH_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static Decoder *decoder;
     Message message;
@@ -40,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     promise(message_family(message.tag) == FUZZ_FAMILY);
+    check_view(&message);
     int first_size = message_encode(&message, first, sizeof first, &problem);
     promise(first_size > 0);
     promise(utf8_valid_size(first, (size_t)first_size) == (size_t)first_size);

@@ -97,6 +97,43 @@ static void loop_and_gps_events_of_the_first_implementation_are_taken(void **sta
     assert_int_equal(gps.GPS_EVENT.level, LEVEL_HIGH);
 }
 
+static void views_and_passages_are_taken(void **state) {
+    (void)state;
+    Message view =
+        taken(MESSAGE_FAMILY_EVENT,
+              "vista {\"sensor_id\":\"CAM-B2-NS\",\"tipo_sensor\":\"camara_vista\",\"interseccion\":"
+              "\"INT-B2\",\"vehiculos_en_vista\":3,\"vehiculos\":[[4.5,0],[12,13.5]]," WHEN "}");
+    assert_int_equal(view.tag, MESSAGE_VIEW_EVENT);
+    assert_int_equal(view.VIEW_EVENT.vehicles, 3);
+    assert_string_equal(view.VIEW_EVENT.placed.text, "[[4.5,0],[12,13.5]]");
+
+    Message passage =
+        taken(MESSAGE_FAMILY_EVENT,
+              "paso {\"sensor_id\":\"ESP-B2-NS\",\"tipo_sensor\":\"espira_paso\",\"interseccion\":"
+              "\"INT-B2\",\"velocidad\":48.5,\"captured_us\":1772359200250000," WHEN "}");
+    assert_int_equal(passage.tag, MESSAGE_PASSAGE_EVENT);
+    assert_true(passage.PASSAGE_EVENT.speed_kmh == 48.5);
+    assert_int_equal(passage.PASSAGE_EVENT.captured_usec, 1772359200250000);
+}
+
+static void a_view_counts_up_to_a_thousand(void **state) {
+    (void)state;
+    char frame[300];
+    static const char *const good[] = {"0", "1000", "3.0"}, *const bad[] = {"-1", "1001", "1.5"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        snprintf(frame, sizeof frame,
+                 "vista {\"sensor_id\":\"S\",\"tipo_sensor\":\"camara_vista\",\"interseccion\":\"I\","
+                 "\"vehiculos_en_vista\":%s," WHEN "}",
+                 good[i]);
+        taken(MESSAGE_FAMILY_EVENT, frame);
+        snprintf(frame, sizeof frame,
+                 "vista {\"sensor_id\":\"S\",\"tipo_sensor\":\"camara_vista\",\"interseccion\":\"I\","
+                 "\"vehiculos_en_vista\":%s," WHEN "}",
+                 bad[i]);
+        refused(MESSAGE_FAMILY_EVENT, frame, REFUSAL_OUT_OF_RANGE);
+    }
+}
+
 static void identity_may_be_text_or_an_integer(void **state) {
     (void)state;
     Message m = taken(MESSAGE_FAMILY_EVENT,
@@ -217,7 +254,7 @@ static void refusal_names_the_member_what_was_expected_and_what_came(void **stat
                         "signal command: member \"new_state\": expected one of RED, GREEN, got \"AMBER\"");
 
     p = refused(MESSAGE_FAMILY_EVENT, "radar {}", REFUSAL_UNKNOWN_TYPE);
-    assert_string_equal(p.text, "event: expected one of camara, espira, gps, got \"radar\"");
+    assert_string_equal(p.text, "event: expected one of camara, espira, gps, vista, paso, got \"radar\"");
 }
 
 static void untrusted_text_is_shortened_and_made_printable(void **state) {
@@ -259,6 +296,11 @@ static const struct {
      {SENSOR_MEMBERS("espira_inductiva"), "\"vehiculos_contados\":1", "\"intervalo_segundos\":30"},
      "}"},
     {MESSAGE_FAMILY_EVENT, "gps {", {SENSOR_MEMBERS("gps"), "\"velocidad_promedio\":9", WHEN}, "}"},
+    {MESSAGE_FAMILY_EVENT,
+     "vista {",
+     {SENSOR_MEMBERS("camara_vista"), "\"vehiculos_en_vista\":0", WHEN},
+     "}"},
+    {MESSAGE_FAMILY_EVENT, "paso {", {SENSOR_MEMBERS("espira_paso"), WHEN}, "}"},
     {MESSAGE_FAMILY_COMMAND, "{", {"\"interseccion\":\"I\"", "\"new_state\":\"RED\""}, "}"},
     {MESSAGE_FAMILY_REPORT,
      "{",
@@ -618,6 +660,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(camera_event_of_the_first_implementation_is_taken),
         cmocka_unit_test(loop_and_gps_events_of_the_first_implementation_are_taken),
+        cmocka_unit_test(views_and_passages_are_taken),
+        cmocka_unit_test(a_view_counts_up_to_a_thousand),
         cmocka_unit_test(identity_may_be_text_or_an_integer),
         cmocka_unit_test(query_with_every_unused_member_null_is_taken),
         cmocka_unit_test(absent_members_are_zero_whatever_the_decoder_held_before),
