@@ -132,6 +132,11 @@ static int send_one(Sender *sender, uint64_t position) {
         return pass_over(sender, position);
     sender->is_unreadable = false;
 
+    /* A reader of the first implementation that is there does not wait for topics that it does not know. */
+    if (sender->protocol == PROTOCOL_V0 && link_has_other_topics(sender->data, frame, size)) {
+        outflow_sent(&sender->flow, service_now(sender->service));
+        return 1;
+    }
     r = prepare(sender, position, &frame, size);
     if (r < 0)
         return give_up(sender, position, size);

@@ -39,6 +39,10 @@ bool link_has_subscriber(const Link *link, const char *topic) {
     return topic_set_matches(&link->topics, topic, strlen(topic));
 }
 
+bool link_has_other_topics(const Link *link, const void *frame, size_t size) {
+    return link->pattern == WIRE_XPUB && link->topics.n > 0 && !topic_set_matches(&link->topics, frame, size);
+}
+
 void link_refuse(Link *link, const LinkFrame *frame, Refusal refusal, const Problem *problem) {
     refusals_report(&link->refusals, service_now(link->service), frame, refusal, problem);
 }

@@ -101,6 +101,9 @@ int link_on_connected(Link *link, LinkConnectedFn fn, void *userdata);
 /* XPUB links: somebody subscribes to `topic` or to what begins it. */
 bool link_has_subscriber(const Link *link, const char *topic);
 
+/* XPUB links: somebody subscribes, but nobody to what begins this frame. False for other links. */
+bool link_has_other_topics(const Link *link, const void *frame, size_t size);
+
 const char *link_name(const Link *link);
 EndpointId link_endpoint(const Link *link);
 
