@@ -107,9 +107,13 @@ static void forgive(StoreWatch *store, const FailoverTimes *times, uint64_t stal
     store->forgiven = store->last_good;
 }
 
+static bool is_stalled(const Failover *failover, Mono now) {
+    return mono_between(failover->last_tick, now) > 2 * failover->times.beat_usec;
+}
+
 FailoverChanges failover_tick(Failover *failover, Mono now) {
     uint64_t since_usec = mono_between(failover->last_tick, now);
-    bool was_stalled = since_usec > 2 * failover->times.beat_usec;
+    bool was_stalled = is_stalled(failover, now);
     FailoverChanges changes = {0};
     failover->last_tick = now;
     failover->n_own_stalls += was_stalled;
@@ -118,6 +122,28 @@ FailoverChanges failover_tick(Failover *failover, Mono now) {
             forgive(&failover->stores[role], &failover->times, since_usec, now);
         changes.of[role] = judge_silence(failover, (StoreRole)role, now);
     }
+    return changes;
+}
+
+Mono failover_deadline(const Failover *failover) {
+    Mono earliest = mono_never();
+    for (int role = 0; role < STORE_ROLE_COUNT; role++) {
+        const StoreWatch *store = &failover->stores[role];
+        if (store->state == STORE_DEAD)
+            continue;
+        uint64_t usec =
+            store->state == STORE_ALIVE ? failover->times.suspect_usec : failover->times.dead_usec;
+        earliest = mono_min(earliest, mono_after(store->last_good, usec));
+    }
+    return earliest;
+}
+
+FailoverChanges failover_judge(Failover *failover, Mono now) {
+    FailoverChanges changes = {0};
+    if (is_stalled(failover, now))
+        return changes;
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        changes.of[role] = judge_silence(failover, (StoreRole)role, now);
     return changes;
 }
 

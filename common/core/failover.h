@@ -82,6 +82,14 @@ typedef struct FailoverChanges {
  * since. */
 FailoverChanges failover_tick(Failover *failover, Mono now);
 
+/* When the next store becomes suspect or dead if nothing is heard of it; mono_never(): none will. Beats and
+ * ticks move it. */
+Mono failover_deadline(const Failover *failover);
+
+/* Judges between two ticks, for who does not want to wait for the next one at failover_deadline(). No tick: it
+ * neither proves that we are on time nor judges anybody when we are not. */
+FailoverChanges failover_judge(Failover *failover, Mono now);
+
 /* Who answers queries: of those that are neither dead nor mute the primary before the replica, but one that
  * is being filled only when there is no other. False when nobody is left. */
 bool failover_answering(const Failover *failover, StoreRole *ret_role);

@@ -1,5 +1,5 @@
 /* Beats out every period, beats in as they come. One timer does both the sending and the judging, so a
- * process that does not send cannot accuse either. */
+ * process that does not send cannot accuse either; a second one saves a death the wait for the next tick. */
 #include "watch-stores.h"
 
 #include "core/agreement.h"
@@ -37,7 +37,8 @@ struct WatchStores {
     Watched stores[STORE_ROLE_COUNT];
     Pings *pings; /* of a primary of the first implementation, else NULL */
     Decoder *decoder;
-    Timer *timer;
+    Timer *timer;          /* ticks: beats and judges */
+    Timer *deadline_timer; /* judges in between, at the moment when a store's time is over */
     char boot_id[SD_ID128_STRING_MAX];
     int64_t n_beats;
     Metric *stalls;
@@ -120,6 +121,15 @@ static void follow(WatchStores *watch, const FailoverChange *change) {
     watch->on_living(change->role, is_living, watch->userdata);
 }
 
+static void follow_all(WatchStores *watch, const FailoverChanges *changes) {
+    for (int role = 0; role < STORE_ROLE_COUNT; role++)
+        follow(watch, &changes->of[role]);
+}
+
+static void await_deadline(WatchStores *watch) {
+    timer_set(watch->deadline_timer, failover_deadline(&watch->failover));
+}
+
 /* --- beats --- */
 
 /* Older stores say nothing of what they hold: then nothing is ever known to be safe. */
@@ -155,6 +165,7 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     FailoverChange change =
         failover_beat(&watch->failover, store->role, can_commit, service_now(watch->service));
     follow(watch, &change);
+    await_deadline(watch);
     hear_mark(watch, store->role, &store->last);
     return 0;
 }
@@ -205,14 +216,27 @@ static int on_timer(Timer *timer, Mono now, void *userdata) {
     FailoverChanges changes = failover_tick(&watch->failover, now);
     metric_add(watch->stalls, watch->failover.n_own_stalls - n_stalls_before);
     watch->n_beats++;
+    follow_all(watch, &changes);
     for (int role = 0; role < STORE_ROLE_COUNT; role++) {
-        follow(watch, &changes.of[role]);
         if (watch->stores[role].is_v0)
             look_at_v0(watch, (StoreRole)role);
         else
             send_beat(watch, &watch->stores[role]);
     }
     timer_set(timer, mono_after(now, watch->failover.times.beat_usec));
+    await_deadline(watch);
+    return 0;
+}
+
+/* When a tick is overdue it comes at once, and decides about the deadline: what is passed is not set again
+ * here. */
+static int on_deadline(Timer *timer, Mono now, void *userdata) {
+    WatchStores *watch = userdata;
+    FailoverChanges changes = failover_judge(&watch->failover, now);
+    Mono next = failover_deadline(&watch->failover);
+    follow_all(watch, &changes);
+    if (!mono_reached(now, next))
+        timer_set(timer, next);
     return 0;
 }
 
@@ -300,6 +324,8 @@ int watch_stores_new(Service *service, const Delivery *delivery, StoreLivingFn o
     if (r >= 0)
         r = timer_new(service, on_timer, watch, &watch->timer);
     if (r >= 0)
+        r = timer_new(service, on_deadline, watch, &watch->deadline_timer);
+    if (r >= 0)
         r = health_add(service_health(service), "heartbeat timer", is_timer_heard, watch);
     if (r < 0)
         return r;
@@ -312,6 +338,7 @@ WatchStores *watch_stores_free(WatchStores *watch) {
     if (!watch)
         return NULL;
     timer_free(watch->timer);
+    timer_free(watch->deadline_timer);
     for (int role = 0; role < STORE_ROLE_COUNT; role++)
         link_free(watch->stores[role].link);
     pings_free(watch->pings);

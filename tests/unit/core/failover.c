@@ -262,6 +262,41 @@ static void a_good_beat_earns_a_whole_deadline_after_the_next_stall(void **state
     assert_int_equal(tick(21 * DEAD).of[STORE_ROLE_PRIMARY].after, STORE_DEAD);
 }
 
+static void the_next_deadline_is_that_of_the_store_heard_longest_ago(void **state) {
+    (void)state;
+    assert_int_equal(failover_deadline(&failover).usec, at(SUSPECT).usec);
+    (void)beat(STORE_ROLE_PRIMARY, true, 30);
+    assert_int_equal(failover_deadline(&failover).usec, at(SUSPECT).usec);
+    (void)beat(STORE_ROLE_REPLICA, true, 50);
+    assert_int_equal(failover_deadline(&failover).usec, at(SUSPECT + 30).usec);
+    (void)tick(SUSPECT + 30);
+    assert_int_equal(failover_deadline(&failover).usec, at(SUSPECT + 50).usec);
+    (void)tick(SUSPECT + 50);
+    assert_int_equal(failover_deadline(&failover).usec, at(DEAD + 30).usec);
+    (void)tick(DEAD + 50);
+    assert_true(mono_is_never(failover_deadline(&failover)));
+}
+
+static void a_deadline_between_two_ticks_is_judged_when_it_passes(void **state) {
+    (void)state;
+    (void)beat(STORE_ROLE_PRIMARY, true, 30);
+    (void)tick(DEAD);
+    assert_false(failover_judge(&failover, at(DEAD + 29)).of[STORE_ROLE_PRIMARY].has_changed);
+    FailoverChange change = failover_judge(&failover, at(DEAD + 30)).of[STORE_ROLE_PRIMARY];
+    assert_int_equal(change.after, STORE_DEAD);
+    assert_int_equal(change.silence_usec, DEAD * USEC_PER_MSEC);
+}
+
+/* Or it would hide from the next tick that we stood still. */
+static void judging_between_two_ticks_accuses_nobody_when_the_tick_is_late(void **state) {
+    (void)state;
+    (void)failover_tick(&failover, at(DEAD - 2 * BEAT - 1));
+    assert_false(failover_judge(&failover, at(DEAD)).of[STORE_ROLE_PRIMARY].has_changed);
+    (void)failover_tick(&failover, at(DEAD));
+    assert_int_equal(failover.n_own_stalls, 2); /* the first tick was late as well */
+    assert_int_not_equal(state_of(STORE_ROLE_PRIMARY), STORE_DEAD);
+}
+
 static void two_periods_are_still_on_time(void **state) {
     (void)state;
     (void)failover_tick(&failover, at(2 * BEAT));
@@ -350,6 +385,9 @@ int main(void) {
         cmocka_unit_test_setup(late_ticks_one_after_the_other_do_not_keep_a_dead_store_alive, fresh),
         cmocka_unit_test_setup(two_long_stalls_without_a_beat_between_them_accuse_nobody, fresh),
         cmocka_unit_test_setup(a_good_beat_earns_a_whole_deadline_after_the_next_stall, fresh),
+        cmocka_unit_test_setup(the_next_deadline_is_that_of_the_store_heard_longest_ago, fresh),
+        cmocka_unit_test_setup(a_deadline_between_two_ticks_is_judged_when_it_passes, fresh),
+        cmocka_unit_test_setup(judging_between_two_ticks_accuses_nobody_when_the_tick_is_late, fresh),
         cmocka_unit_test_setup(two_periods_are_still_on_time, fresh),
         cmocka_unit_test_setup(nobody_is_dead_before_the_first_dead_time, fresh),
         cmocka_unit_test_setup(the_primary_answers_unless_it_is_dead_then_the_replica, fresh),
