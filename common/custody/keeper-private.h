@@ -15,7 +15,7 @@ struct Keeper {
     char name[32];
     char path[PATH_MAX];
     const char *readers[SPOOL_READERS_MAX + 1];
-    uint64_t max_bytes;
+    uint64_t max_bytes, commit_usec;
     KeeperHandlers handlers;
     void *userdata;
 

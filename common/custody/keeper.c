@@ -69,7 +69,7 @@ static void commit_within(Keeper *keeper, uint64_t usec) {
 }
 
 void keeper_touch(Keeper *keeper) {
-    commit_within(keeper, usec_from_sec(service_settings(keeper->service)->custody_commit_sec));
+    commit_within(keeper, keeper->commit_usec);
 }
 
 static bool is_due(const Keeper *keeper) {
@@ -298,6 +298,7 @@ int keeper_new(Service *service, const KeeperSpec *spec, Keeper **ret, Problem *
         return problem_set(problem, -ENOMEM, "%s: out of memory", spec->name);
     *keeper = (Keeper){.service = service,
                        .max_bytes = spec->max_bytes,
+                       .commit_usec = spec->commit_usec,
                        .handlers = spec->handlers,
                        .userdata = spec->userdata,
                        .commit_at = mono_never(),

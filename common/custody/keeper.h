@@ -27,6 +27,7 @@ typedef struct KeeperSpec {
     const char *name;           /* for people, files and metrics: "spool", "outbox": STATE_DIR/NAME.db */
     const char *const *readers; /* see spool_open() */
     uint64_t max_bytes;
+    uint64_t commit_usec; /* what arrived is committed after this long */
     KeeperHandlers handlers;
     void *userdata;
 } KeeperSpec;

@@ -135,10 +135,12 @@ static void delivery_count(Delivery *delivery) {
 static int open_outbox(Delivery *delivery, Problem *problem) {
     static const char *const readers[] = {
         [STORE_ROLE_PRIMARY] = "primary", [STORE_ROLE_REPLICA] = "replica", [STORE_ROLE_COUNT] = NULL};
+    const Settings *settings = service_settings(delivery->service);
     const KeeperSpec spec = {
         .name = "outbox",
         .readers = readers,
-        .max_bytes = (uint64_t)service_settings(delivery->service)->analytics_outbox_mib * 1024 * 1024,
+        .max_bytes = (uint64_t)settings->analytics_outbox_mib << 20,
+        .commit_usec = usec_from_sec(settings->analytics_commit_sec),
         .handlers = {.on_committed = on_committed, .on_flow = on_flow},
         .userdata = delivery,
     };

@@ -236,10 +236,12 @@ static int on_status(Timer *timer, Mono now, void *userdata) {
 
 static int open_keeper(Broker *broker, Problem *problem) {
     static const char *const readers[] = {"analytics", NULL};
+    const Settings *settings = service_settings(broker->service);
     const KeeperSpec spec = {
         .name = "spool",
         .readers = readers,
-        .max_bytes = (uint64_t)service_settings(broker->service)->broker_spool_mib << 20,
+        .max_bytes = (uint64_t)settings->broker_spool_mib << 20,
+        .commit_usec = usec_from_sec(settings->broker_commit_sec),
         .handlers = {.on_committed = on_committed, .on_flow = on_flow},
         .userdata = broker,
     };

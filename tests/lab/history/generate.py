@@ -153,7 +153,9 @@ class Generator:
         self.now = Now(f"{log_path}.now")
         self.feeds = [Feed(header, kind, self.log, find_socket) for kind in KINDS]
         self.per_second = header["rate"] / len(KINDS)
-        self.begun = self.turned = time.monotonic()
+        self.turned = time.monotonic()
+        # A reading is due when it says that it was captured, however long it took to get here.
+        self.begun = self.turned - (time.time() - header["start_us"] / 1e6)
         self.due = 0  # of each kind
         self.is_ending = False
 

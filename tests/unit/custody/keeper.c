@@ -26,7 +26,7 @@ typedef struct Bench {
     Keeper *keeper;
     KeeperReader reader;
     Intake intake;
-    uint64_t max_bytes;
+    uint64_t max_bytes, commit_usec;
     unsigned n_committed; /* calls of on_committed */
     bool flows;
     unsigned n_edges;
@@ -52,6 +52,7 @@ static int open_keeper(Bench *bench, Problem *problem) {
     const KeeperSpec spec = {.name = "spool",
                              .readers = readers,
                              .max_bytes = bench->max_bytes,
+                             .commit_usec = bench->commit_usec,
                              .handlers = {.on_committed = on_committed, .on_flow = on_flow},
                              .userdata = bench};
     int r = keeper_new(bench->service, &spec, &bench->keeper, problem);
@@ -107,8 +108,9 @@ static int set_up(void **state) {
     assert_non_null(bench);
     *bench = (Bench){
         .directory = "/tmp/keeper-test-XXXXXX",
-        .settings = {.bind_address = "127.0.0.1", .custody_commit_sec = 0.002, .custody_alarm_percent = 80},
+        .settings = {.bind_address = "127.0.0.1", .custody_alarm_percent = 80},
         .max_bytes = 1 << 30,
+        .commit_usec = 2 * USEC_PER_MSEC,
         .error_fd = -1};
     assert_non_null(mkdtemp(bench->directory));
     (void)snprintf(bench->path, sizeof bench->path, "%s/spool.db", bench->directory);
@@ -179,7 +181,7 @@ static void what_is_appended_is_committed_soon_and_can_be_read_then(void **state
 
 static void frames_of_the_same_moment_share_a_commit(void **state) {
     Bench *bench = *state;
-    bench->settings.custody_commit_sec = 0.1;
+    bench->commit_usec = 100 * USEC_PER_MSEC;
     start(bench);
     append_some(bench, 10);
     assert_int_equal(keeper_end_batch(bench->keeper), 0);
@@ -190,7 +192,7 @@ static void frames_of_the_same_moment_share_a_commit(void **state) {
 
 static void a_thousand_frames_do_not_wait(void **state) {
     Bench *bench = *state;
-    bench->settings.custody_commit_sec = 1;
+    bench->commit_usec = USEC_PER_SEC;
     start(bench);
     append_some(bench, 999);
     assert_int_equal(keeper_end_batch(bench->keeper), 0);
@@ -241,7 +243,7 @@ static void acknowledgements_alone_wait_a_moment_and_are_kept_then(void **state)
 
 static void the_end_commits_what_waits(void **state) {
     Bench *bench = *state;
-    bench->settings.custody_commit_sec = 1;
+    bench->commit_usec = USEC_PER_SEC;
     start(bench);
     append_some(bench, 5);
     stop(bench);
@@ -255,7 +257,7 @@ static void an_end_in_the_middle_of_work_commits_nothing(void **state) {
     Bench *bench = *state;
     Problem problem = {""};
     int code = 0;
-    bench->settings.custody_commit_sec = 1;
+    bench->commit_usec = USEC_PER_SEC;
     start(bench);
     intake_init(&bench->intake);
     assert_int_equal(spool_add_intake(keeper_spool(bench->keeper), "sensor.gps", &bench->intake, &problem),
