@@ -81,6 +81,7 @@ static int offer_held(Link *link) {
     /* Its subscriber left: hold it for the next one; link_sending_subscribed() comes back here. */
     if (!topic_set_matches(&link->topics, link->held, link->held_size))
         return 0;
+    zsource_touch(link->source);
     int r = zsocket_send(link->socket, link->held, link->held_size);
     if (r == -EAGAIN) {
         timer_set(link->retry_timer, mono_after(service_now(link->service), RETRY_USEC));
@@ -113,6 +114,7 @@ int link_sending_subscribed(Link *link) {
 static int publish(Link *link, const void *data, size_t size) {
     if (link->is_holding || !topic_set_matches(&link->topics, data, size))
         return wait_for_room(link);
+    zsource_touch(link->source);
     int r = zsocket_send(link->socket, data, size);
     if (r == -EAGAIN)
         return hold(link, data, size);
@@ -131,6 +133,7 @@ void link_let_drop(Link *link) {
 }
 
 static int hand_over(Link *link, const void *data, size_t size) {
+    zsource_touch(link->source);
     int r = link->pattern == WIRE_DEALER ? zsocket_request(link->socket, data, size)
                                          : zsocket_send(link->socket, data, size);
     if (r == -EAGAIN)
@@ -151,6 +154,7 @@ int link_send_to(Link *link, const LinkRoute *route, const void *data, size_t si
     assert(link->pattern == WIRE_ROUTER);
     if (size > REPLY_MAX_BYTES)
         return -EMSGSIZE;
+    zsource_touch(link->source);
     int r = zsocket_answer(link->socket, route, data, size);
     if (r == 0)
         metric_add(link->frames_out, 1);

@@ -9,15 +9,27 @@
  *   - asking ZMQ_EVENTS before the sleep and serving at normal priority starves timers while the watchdog is
  * still petted;
  *   - one work source for each socket starves the sockets that came late.
- * So each socket is asked before every sleep, the descriptors only end a sleep, and one work source at idle
- * priority serves one ready socket per turn, starting after the one served last. */
+ * So before every sleep each socket is asked of which something may have changed, the descriptors only end a
+ * sleep, and one work source at idle priority serves one ready socket per turn, starting after the one served
+ * last.
+ *
+ * What may have changed: asking costs three system calls a socket, and a service wakes thousands of times a
+ * second for one of its ten. As long as nobody calls anything on a socket its descriptor stays readable from
+ * the first news on, so one poll() of all of them finds those with news; those that were served, sent on or
+ * that wait for room are asked in any case. Whoever sends says so (zsource_touch()); one who forgets it costs
+ * a tenth of a second and not a link, because that often all are asked. */
 #include "shell/zhub.h"
 
+#include "base/time.h"
+
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <zmq.h>
+
+#define ASK_ALL_USEC (100 * USEC_PER_MSEC)
 
 struct ZSource {
     ZHub *hub;
@@ -27,7 +39,9 @@ struct ZSource {
     ZSourceFn on_readable;
     ZSourceFn on_writable; /* waited for once; NULL when nobody waits */
     void *userdata;
+    int fd;
     sd_event_source *wake;
+    bool is_touched; /* something was called on the socket since it was asked */
     bool is_paused, has_input, has_room;
 };
 
@@ -36,6 +50,9 @@ struct ZHub {
     sd_event_source *ask;  /* never fires; its prepare callback runs before every sleep */
     sd_event_source *work; /* enabled while a socket is ready */
     ZSource *sources;
+    struct pollfd *polled; /* room for all of them, in their order */
+    size_t n_sources;
+    Mono asked_all;
     ZSource *next_turn; /* where the search for a ready socket starts; NULL is the first */
     ZHubBatchFn on_batch_end;
     void *batch_userdata;
@@ -50,6 +67,7 @@ static int ask_socket(ZSource *source) {
      * descriptor. */
     if (zmq_getsockopt(source->socket, ZMQ_EVENTS, &events, &size) < 0)
         return errno == EINTR ? 0 : -errno;
+    source->is_touched = false;
     source->has_input = !source->is_paused && (events & ZMQ_POLLIN);
     source->has_room = source->on_writable && (events & ZMQ_POLLOUT);
     return 0;
@@ -59,13 +77,27 @@ static bool is_ready(const ZSource *source) {
     return source->has_input || source->has_room;
 }
 
+/* Whose descriptor is readable, in `revents` of hub->polled; all of them when nobody knows. */
+static void find_news(ZHub *hub) {
+    uint64_t usec;
+    size_t n = 0;
+    for (ZSource *source = hub->sources; source; source = source->next)
+        hub->polled[n++] = (struct pollfd){.fd = source->fd, .events = POLLIN, .revents = POLLIN};
+    bool is_known = sd_event_now(hub->event, CLOCK_MONOTONIC, &usec) >= 0 &&
+                    usec < mono_after(hub->asked_all, ASK_ALL_USEC).usec && poll(hub->polled, n, 0) >= 0;
+    if (!is_known)
+        hub->asked_all = (Mono){usec};
+}
+
 static int on_prepare(sd_event_source *ask, void *userdata) {
     (void)ask;
     ZHub *hub = userdata;
     bool any_ready = false;
+    const struct pollfd *news = hub->polled;
 
-    for (ZSource *source = hub->sources; source; source = source->next) {
-        int r = ask_socket(source);
+    find_news(hub);
+    for (ZSource *source = hub->sources; source; source = source->next, news++) {
+        int r = source->is_touched || source->on_writable || news->revents ? ask_socket(source) : 0;
         if (r < 0)
             return r;
         any_ready |= is_ready(source);
@@ -101,6 +133,7 @@ static int serve(ZHub *hub, ZSource *source) {
     /* next_turn marks the source being served: zsource_free() moves it on, so it also tells whether `source`
      * still lives. */
     hub->next_turn = source;
+    source->is_touched = true;
     if (source->has_room) {
         ZSourceFn on_writable = source->on_writable;
         source->has_room = false;
@@ -183,6 +216,7 @@ ZHub *zhub_free(ZHub *hub) {
     sd_event_source_disable_unref(hub->ask);
     sd_event_source_disable_unref(hub->work);
     sd_event_unref(hub->event);
+    free(hub->polled);
     free(hub);
     return NULL;
 }
@@ -203,12 +237,18 @@ bool zhub_has_work(const ZHub *hub) {
     return false;
 }
 
-static void append(ZHub *hub, ZSource *source) {
+static int append(ZHub *hub, ZSource *source) {
     ZSource **end = &hub->sources;
+    struct pollfd *polled = reallocarray(hub->polled, hub->n_sources + 1, sizeof *polled);
+    if (!polled)
+        return -ENOMEM;
+    hub->polled = polled;
+    hub->n_sources++;
     while (*end)
         end = &(*end)->next;
     *end = source;
     source->hub = hub;
+    return 0;
 }
 
 int zsource_new(ZHub *hub, void *socket, unsigned budget, ZSourceFn on_readable, void *userdata,
@@ -221,11 +261,19 @@ int zsource_new(ZHub *hub, void *socket, unsigned budget, ZSourceFn on_readable,
     ZSource *source = calloc(1, sizeof *source);
     if (!source)
         return -ENOMEM;
-    *source = (ZSource){
-        .socket = socket, .budget = budget ? budget : 1, .on_readable = on_readable, .userdata = userdata};
-    append(hub, source);
+    *source = (ZSource){.socket = socket,
+                        .budget = budget ? budget : 1,
+                        .on_readable = on_readable,
+                        .userdata = userdata,
+                        .fd = fd,
+                        .is_touched = true};
+    int r = append(hub, source);
+    if (r < 0) {
+        free(source);
+        return r;
+    }
 
-    int r = sd_event_add_io(hub->event, &source->wake, fd, EPOLLIN, on_wake, source);
+    r = sd_event_add_io(hub->event, &source->wake, fd, EPOLLIN, on_wake, source);
     /* Below the work: while there is work nobody needs to be woken. */
     if (r >= 0)
         r = sd_event_source_set_priority(source->wake, SD_EVENT_PRIORITY_IDLE + 1);
@@ -245,6 +293,7 @@ ZSource *zsource_free(ZSource *source) {
     while (*at != source)
         at = &(*at)->next;
     *at = source->next;
+    hub->n_sources--;
     if (hub->next_turn == source)
         hub->next_turn = source->next;
     sd_event_source_disable_unref(source->wake);
@@ -254,6 +303,11 @@ ZSource *zsource_free(ZSource *source) {
 
 void zsource_pause(ZSource *source, bool paused) {
     source->is_paused = paused;
+    source->is_touched = true;
+}
+
+void zsource_touch(ZSource *source) {
+    source->is_touched = true;
 }
 
 void zsource_when_writable(ZSource *source, ZSourceFn on_writable) {

@@ -1,8 +1,9 @@
 /* All ZeroMQ sockets of a process behind one sd-event source.
  *
- * ZMQ_FD is edge-triggered and any send on a socket may swallow its edge, so the descriptor is never trusted:
- * before every sleep each socket is asked for ZMQ_EVENTS, and while one has work a single idle-priority defer
- * source serves the ready sockets round robin, a budget of messages each. Timers, signals and plain
+ * ZMQ_FD is edge-triggered and any send on a socket may swallow its edge, so the descriptor alone is never
+ * trusted: before every sleep each socket of which something may have changed is asked for ZMQ_EVENTS, and
+ * while one has work a single idle-priority defer source serves the ready sockets round robin, a budget of
+ * messages each. Timers, signals and plain
  * descriptors outrank message work. See zhub.c for the five ways in which simpler forms fail, each of them a
  * unit test. */
 #pragma once
@@ -41,6 +42,9 @@ bool zhub_has_work(const ZHub *hub);
 int zsource_new(ZHub *hub, void *socket, unsigned budget, ZSourceFn on_readable, void *userdata,
                 ZSource **ret);
 ZSource *zsource_free(ZSource *source);
+
+/* To be said after every call on the socket outside of its own handlers (a send, above all). */
+void zsource_touch(ZSource *source);
 
 /* While paused the socket is not read: its high-water mark fills and its writers stop. */
 void zsource_pause(ZSource *source, bool paused);

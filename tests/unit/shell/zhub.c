@@ -79,6 +79,8 @@ static void run(Bench *bench) {
 typedef struct Stream {
     Bench *bench;
     void *writer, *reader;
+    ZSource *source;
+    bool is_secretive;
     unsigned n_read, n_sent_back, n_heard_back;
 } Stream;
 
@@ -124,23 +126,23 @@ static void every_message_is_read_although_one_wakeup_stands_for_many(void **sta
 static int send_on_the_read_socket(sd_event_source *timer, uint64_t usec, void *userdata) {
     (void)usec;
     Stream *stream = userdata;
+    if (!stream->is_secretive)
+        zsource_touch(stream->source);
     if (zmq_send(stream->reader, "x", 1, ZMQ_DONTWAIT) == 1)
         stream->n_sent_back++;
     sd_event_source_set_time_relative(timer, 100);
     return sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-static void no_message_waits_although_a_timer_sends_on_the_same_socket(void **state) {
-    Bench *bench = *state;
-    Stream stream = {.bench = bench};
-    ZSource *source;
+static void read_and_send_back(Bench *bench, bool is_secretive) {
+    Stream stream = {.bench = bench, .is_secretive = is_secretive};
     sd_event_source *timer = NULL;
     pthread_t thread;
     char byte;
 
     stream.reader = open_socket(bench, ZMQ_PAIR, "inproc://both-ways", NULL);
     stream.writer = open_socket(bench, ZMQ_PAIR, NULL, "inproc://both-ways");
-    assert_int_equal(zsource_new(bench->hub, stream.reader, 16, read_stream, &stream, &source), 0);
+    assert_int_equal(zsource_new(bench->hub, stream.reader, 16, read_stream, &stream, &stream.source), 0);
     assert_true(sd_event_add_time_relative(bench->event, &timer, CLOCK_MONOTONIC, 100, 1,
                                            send_on_the_read_socket, &stream) >= 0);
     pthread_create(&thread, NULL, write_stream, &stream);
@@ -153,9 +155,17 @@ static void no_message_waits_although_a_timer_sends_on_the_same_socket(void **st
     assert_true(stream.n_sent_back > 0);
     assert_int_equal(stream.n_heard_back, stream.n_sent_back);
     sd_event_source_disable_unref(timer);
-    zsource_free(source);
+    zsource_free(stream.source);
     zmq_close(stream.reader);
     zmq_close(stream.writer);
+}
+
+static void no_message_waits_although_a_timer_sends_on_the_same_socket(void **state) {
+    read_and_send_back(*state, false);
+}
+
+static void no_message_is_lost_when_who_sends_does_not_say_so(void **state) {
+    read_and_send_back(*state, true);
 }
 
 /* --- floods --- */
@@ -495,6 +505,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         HUB_TEST(every_message_is_read_although_one_wakeup_stands_for_many),
         HUB_TEST(no_message_waits_although_a_timer_sends_on_the_same_socket),
+        HUB_TEST(no_message_is_lost_when_who_sends_does_not_say_so),
         HUB_TEST(timers_and_descriptors_go_first_while_messages_never_end),
         HUB_TEST(a_socket_that_comes_late_is_served_beside_a_flood),
         HUB_TEST(flooded_sockets_get_equal_turns),
