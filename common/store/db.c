@@ -163,6 +163,7 @@ const DbKind db_traffic = {
                                      "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
                                      "SELECT sensor_events FROM totals", NULL},
     .proofs = row_sum_proofs,
+    .read_whole_bytes = 16 << 20,
     .after_doubt = "UPDATE totals SET needs_refill = 1",
 };
 
@@ -201,9 +202,20 @@ static int check_proofs(sqlite3 *db, const DbKind *kind, Problem *problem) {
     return r;
 }
 
-static bool is_large(const char *path) {
+int db_check(sqlite3 *db, const DbKind *kind, Problem *problem) {
+    int r = db_run(db, "BEGIN", problem);
+    if (r < 0)
+        return r;
+    r = check_all(db, problem);
+    if (r >= 0)
+        r = check_proofs(db, kind, problem);
+    (void)db_run(db, "ROLLBACK", NULL);
+    return r;
+}
+
+static bool is_large(const char *path, const DbKind *kind) {
     struct stat status;
-    return stat(path, &status) == 0 && status.st_size > DB_FULL_CHECK_MAX_BYTES;
+    return stat(path, &status) == 0 && status.st_size > kind->read_whole_bytes;
 }
 
 /* --- opening --- */
@@ -267,7 +279,7 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         r = db_run(
             db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
             problem);
-    bool is_to_read_all = is_suspect(path) || !is_large(path);
+    bool is_to_read_all = is_suspect(path) || !is_large(path, kind);
     if (r >= 0 && is_to_read_all)
         r = check_all(db, problem);
     if (r >= 0)
@@ -284,7 +296,7 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         return r;
     clear_suspect(path);
     *ret = take(db);
-    return 0;
+    return !is_to_read_all;
 }
 
 int db_open(const char *path, sqlite3 **ret, Problem *problem) {

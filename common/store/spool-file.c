@@ -46,6 +46,7 @@ struct SpoolFile {
 static const DbKind db_spool = {
     .schema = &spool_schema,
     .samples = (const char *const[]){"SELECT last FROM head", NULL},
+    .read_whole_bytes = 1 << 30,
 };
 
 uint32_t spool_checksum(const void *frame, size_t size) {

@@ -43,6 +43,7 @@ static int check_place(Database *database, Problem *problem) {
 
 static int open_parts(Database *database, Problem *problem) {
     int r = db_open(database->path, &database->db, problem);
+    database->is_to_check = r > 0;
     if (r >= 0)
         r = check_place(database, problem);
     if (r >= 0)
@@ -70,6 +71,13 @@ static int begin_anew(Database *database, const Problem *damage, Problem *proble
     return open_parts(database, problem);
 }
 
+/* Without it the store is no worse off than with the file's damage: a question or a commit may meet it. */
+static void begin_check(Database *database) {
+    Problem problem = {0};
+    if (file_check_new(database->path, &database->check, &problem) < 0)
+        journal_note(LOG_WARNING, "%s will not be read whole: %s", database->path, problem.text);
+}
+
 int database_open_file(Database *database, Problem *problem) {
     Problem why = {0};
     int r = open_parts(database, &why);
@@ -81,7 +89,25 @@ int database_open_file(Database *database, Problem *problem) {
         return r;
     if (!database->was_open && record_writer_totals(database->writer)->needs_refill)
         database_tell_refill(database, false);
+    if (!database->was_open && database->is_to_check)
+        begin_check(database);
     database->was_open = true;
+    return 0;
+}
+
+int database_follow_check(Database *database, Problem *problem) {
+    FileCheckVerdict verdict =
+        database->check ? file_check_verdict(database->check, problem) : FILE_CHECK_RUNS;
+    if (verdict == FILE_CHECK_RUNS)
+        return 0;
+    database->check = file_check_free(database->check);
+    if (verdict == FILE_CHECK_DAMAGED)
+        return -EUCLEAN;
+    if (verdict == FILE_CHECK_WHOLE)
+        journal_note(LOG_INFO, "All of %s was read: it is whole.", database->path);
+    else
+        journal_note(LOG_WARNING, "%s could not be read whole, so nobody knows whether it is: %s",
+                     database->path, problem->text);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "database.h"
 #include "disk-watch.h"
+#include "file-check.h"
 #include "store/db-place.h"
 #include "store/group-commit.h"
 #include "store/intake-table.h"
@@ -24,10 +25,12 @@ struct Database {
     RecordWriter *writer;
     StoreTotals known; /* while there is no writer: what it knew */
     Reader *reader;
+    FileCheck *check; /* NULL: the file was read whole, or is known to be whole by now */
     Intake intake;
     IntakeTable *cursors; /* from the first opening on */
     GroupCommit *group;
-    bool was_open; /* in this life: damage ends it; before, the file is moved aside */
+    bool is_to_check; /* not all of the file was read when it was opened */
+    bool was_open;    /* in this life: damage ends it; before, the file is moved aside */
     bool is_to_reopen;
     bool is_in_trouble;
     Problem trouble;
@@ -52,6 +55,9 @@ void database_close_file(Database *database, bool is_in_doubt);
 /* Opens the file. Before the first success in this life a damaged one is moved aside. 0; -EUCLEAN: damaged,
  * later on; -EINVAL: from a newer program; or db_error(). */
 int database_open_file(Database *database, Problem *problem);
+
+/* What the check of a large file has found meanwhile. Negative when it is damaged. */
+int database_follow_check(Database *database, Problem *problem);
 
 /* Moves away what a file that lost its place has left there; after closing it. */
 void database_leave_place(Database *database);

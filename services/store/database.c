@@ -207,9 +207,12 @@ int database_refill(Database *database, JsonText records, bool is_last, RefillMa
 
 static int on_tick(Timer *timer, Mono now, void *userdata) {
     Database *database = userdata;
+    Problem why = {0};
     int r = database->damage;
+    if (r >= 0 && database_follow_check(database, &why) < 0)
+        r = find_damage(database, &why);
     bool is_idle = !group_commit_is_pending(database->group) && !database->is_in_trouble;
-    if (is_idle && mono_between(group_commit_last_commit(database->group), now) >= PROBE_USEC)
+    if (r >= 0 && is_idle && mono_between(group_commit_last_commit(database->group), now) >= PROBE_USEC)
         r = commit(database);
     disk_watch_look(&database->disk);
     database_tell_status(database);
@@ -362,6 +365,7 @@ Database *database_free(Database *database) {
     timer_free(database->commit_timer);
     timer_free(database->tick_timer);
     turn_taker_free(database->retention);
+    database->check = file_check_free(database->check);
     bool has_lost_place = database->db && !db_place_holds(database->path, &database->place, &ignored);
     database_close_file(database, database->is_to_reopen ||
                                       (database->group && !group_commit_can_commit(database->group)));

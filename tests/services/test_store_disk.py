@@ -319,6 +319,46 @@ def test_damage_that_a_question_meets_ends_the_store_and_it_begins_anew(make_sto
     store.assert_exactly(range(5001, 5101))
 
 
+def make_large(store):
+    """More than is read at each start."""
+    writer = store.writer()
+    payload = {"vehiculos_contados": 1, "intervalo_segundos": 30, "detalle": "x" * 8000}
+    writer.send(*(event(n, event_data=payload) for n in range(1, 3001)))
+    writer.wait_acknowledged(3000)
+    store.stop()
+    assert store.file.stat().st_size > 20 << 20
+    return writer
+
+
+def test_large_file_is_read_when_the_store_is_at_work_already(make_store):
+    store = make_store()
+    make_large(store)
+    store.start()
+    store.city.wait_log(store.title, "All of .* is whole")
+    store.stop()
+    store.assert_exactly(range(1, 3001))
+
+
+def test_bit_that_flipped_in_a_large_file_ends_the_store_and_it_begins_anew(make_store):
+    store = make_store()
+    writer = make_large(store)
+    with open(store.file, "r+b") as file:
+        content = file.read()
+        place = content.index(b"x" * 2000, len(content) // 2)
+        file.seek(place)
+        file.write(b"y")
+    store.start()
+    assert "is not what was written" in store.wait_death(1)
+    assert (store.state_dir / "traffic.db.suspect").exists()
+    store.start()
+    store.city.wait_log(store.title, "is damaged")
+    assert store.beat()["needs_refill"] is True
+    writer.send(*events(3001, 3010))
+    writer.wait_acknowledged(3010, is_sending_again=True)
+    store.stop()
+    store.assert_exactly(range(3001, 3011))
+
+
 @pytest.mark.parametrize("size", [0, 100, 4096 * 5])
 def test_file_cut_short_while_the_store_is_away_is_moved_aside_or_anew(make_store, size):
     store = make_store()
