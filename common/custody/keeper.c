@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     FRAMES_PER_COMMIT = 1000,
@@ -255,6 +256,13 @@ const char *keeper_trouble(const Keeper *keeper) {
 
 /* --- making and ending --- */
 
+/* A disk without room, or one that refuses, does so again when systemd starts the service again a tenth of a
+ * second later, and each start costs more than waiting. */
+static void pause_before_the_next_start(void) {
+    const struct timespec pause = {.tv_sec = 2};
+    (void)nanosleep(&pause, NULL);
+}
+
 static int open_at_start(Keeper *keeper, Problem *problem) {
     const SpoolLimits limits = {.max_bytes = keeper->max_bytes + ROOM_BYTES, .memory_bytes = MEMORY_BYTES};
     char aside[PATH_MAX];
@@ -262,8 +270,13 @@ static int open_at_start(Keeper *keeper, Problem *problem) {
     Problem damage = {""};
     service_will_read(keeper->path);
     int r = spool_open(keeper->path, keeper->readers, &limits, &keeper->spool, &damage);
-    if (r != -EUCLEAN)
-        return r < 0 ? problem_set(problem, r, "%s: %s", keeper->path, damage.text) : 0;
+    if (r < 0 && r != -EUCLEAN) {
+        if (r != -EINVAL)
+            pause_before_the_next_start();
+        return problem_set(problem, r, "%s: %s", keeper->path, damage.text);
+    }
+    if (r >= 0)
+        return 0;
     r = spool_set_aside(keeper->path, keeper->readers, &limits, service_wall(keeper->service), &keeper->spool,
                         aside, sizeof aside, &n_saved, problem);
     if (r >= 0)

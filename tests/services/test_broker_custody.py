@@ -5,6 +5,7 @@ import os
 import random
 import re
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import zmq
 from brokers import INPUTS, Analytics, Publisher, Sensor, Subscriber, broker, deliver, event, modes, named
 from city import wait_until
 from custody import identity
+from stores import make_disk  # noqa: F401 (a fixture)
 
 
 # --- custody: from the sensors
@@ -293,6 +295,19 @@ def test_a_full_spool_takes_nothing_more_and_goes_on_when_there_is_room(tmp_path
         wait_until(lambda: analytics.read() and sensor.hear() == 2000, "the rest")
         analytics.wait(2000)
         assert analytics.numbers() == list(range(2000))
+
+
+def test_a_start_on_a_full_disk_is_not_tried_ten_times_a_second(tmp_path, make_disk):
+    with broker(tmp_path, "standard") as city:
+        disk = make_disk(tmp_path / "state" / "broker", mib=1)
+        disk.fill()
+        begun = time.monotonic()
+        process = city.spawn("broker")
+        wait_until(lambda: not process.is_running(), "the broker ends: there is no room for its spool")
+        assert time.monotonic() - begun >= 2
+        assert city.stop("broker") == 1
+        disk.empty()
+        city.start("broker")
 
 
 @modes
