@@ -6,10 +6,10 @@
  * that has just connected) is told a few milliseconds later, all at once: such frames come in hundreds. */
 #include "custody/receiver.h"
 
-#include "custody/links.h"
 #include "shell/epoch.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
+#include "shell/link-protocol.h"
 #include "wire/hop-text.h"
 
 #include <errno.h>
@@ -224,7 +224,7 @@ static void make_metrics(Receiver *receiver) {
 
 static int open_acks(Receiver *receiver, EndpointId id, bool is_binder, Problem *problem) {
     static const LinkHandlers handlers = {.on_subscription = on_subscription};
-    EndpointId ack = custody_ack_link(id);
+    EndpointId ack = link_acks(id);
     int r = (is_binder ? link_bind : link_connect)(receiver->service, ack, &handlers, receiver,
                                                    &receiver->acks, problem);
     if (r < 0)

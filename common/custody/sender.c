@@ -2,8 +2,8 @@
  * sender-turn.c's. */
 #include "custody/sender-private.h"
 
-#include "custody/links.h"
 #include "shell/epoch.h"
+#include "shell/link-protocol.h"
 #include "wire/hop-text.h"
 
 #include <errno.h>
@@ -100,7 +100,7 @@ static int open_acks(Sender *sender, EndpointId id, Problem *problem) {
     }
     if (sender->protocol == PROTOCOL_V0)
         return 0;
-    return (is_bound ? link_bind : link_connect)(sender->service, custody_ack_link(id), &handlers, sender,
+    return (is_bound ? link_bind : link_connect)(sender->service, link_acks(id), &handlers, sender,
                                                  &sender->acks, problem);
 }
 

@@ -32,7 +32,7 @@ struct Outlet {
     bool is_catching_up;
     uint64_t catch_up_to, n_to_catch_up;
     Mono returned;
-    Metric *acknowledged, *best_effort, *waiting;
+    Metric *best_effort, *waiting;
 };
 
 /* --- what a sender asks --- */
@@ -75,8 +75,8 @@ static void source_on_acknowledged(void *userdata, uint64_t position) {
     uint64_t before = spool_acknowledged(keeper_spool(outlet->reader.keeper), outlet->reader.reader);
     keeper_acknowledge(&outlet->reader, position);
     outlet->moved = now;
-    if (position > before)
-        metric_add(outlet->is_v0 ? outlet->best_effort : outlet->acknowledged, position - before);
+    if (position > before && outlet->is_v0)
+        metric_add(outlet->best_effort, position - before);
     outlet->handlers->on_acknowledged(outlet->role, position, outlet->userdata);
     if (outlet->is_catching_up && position >= outlet->catch_up_to) {
         outlet->is_catching_up = false;
@@ -136,8 +136,6 @@ static int on_writable(Link *link, void *userdata) {
 static void outlet_count(Outlet *outlet, Metrics *metrics) {
     char labels[32];
     (void)snprintf(labels, sizeof labels, "store=\"%s\"", store_role_words[outlet->role]);
-    outlet->acknowledged = metrics_counter(metrics, "traffic_records_acknowledged_total",
-                                           "Records that a store has committed.", labels);
     outlet->best_effort =
         metrics_counter(metrics, "traffic_records_best_effort_total",
                         "Records handed to a store that acknowledges nothing ([protocol]).", labels);

@@ -1,8 +1,8 @@
 /* One hop under custody: a sender whose frames lie in memory, and a receiver, over real sockets. */
-#include "custody/links.h"
 #include "custody/receiver.h"
 #include "custody/sender.h"
 #include "harness.h"
+#include "shell/link-protocol.h"
 #include "wire/hop-text.h"
 
 #include <errno.h>
@@ -572,7 +572,7 @@ static void a_writer_that_connects_hears_of_all_streams(void **state) {
     intake_restore(&bench->intake, 0xA, 1, 500);
     intake_restore(&bench->intake, 0xB, 2, 7);
     start_reader(bench);
-    bench->foreign = foreign_peer(bench->service, ZMQ_SUB, custody_ack_link(bench->id));
+    bench->foreign = foreign_peer(bench->service, ZMQ_SUB, link_acks(bench->id));
     run_until(bench->service, has_heard_both, bench);
     foreign_close(bench->foreign);
 }
@@ -599,7 +599,7 @@ static void acknowledgements_of_another_stream_say_nothing(void **state) {
     start_reader(bench);
     bench->commits = false;
     write_up_to(bench, 10);
-    void *peer = foreign_peer(bench->service, ZMQ_PUSH, custody_ack_link(bench->id));
+    void *peer = foreign_peer(bench->service, ZMQ_PUSH, link_acks(bench->id));
     assert_int_equal(zmq_send(peer, ack, sizeof ack - 1, 0), sizeof ack - 1);
     run_for(bench->service, 300 * USEC_PER_MSEC);
     assert_int_equal(bench->acknowledged, 0);
@@ -616,7 +616,7 @@ static void an_acknowledgement_of_no_stream_is_refused(void **state) {
     static const char ack[] = "{\"stream\":\"0\",\"position\":5,\"epoch\":0}";
     begin(bench);
     start_writer(bench);
-    void *peer = foreign_peer(bench->service, ZMQ_PUSH, custody_ack_link(bench->id));
+    void *peer = foreign_peer(bench->service, ZMQ_PUSH, link_acks(bench->id));
     assert_int_equal(zmq_send(peer, ack, sizeof ack - 1, 0), sizeof ack - 1);
     run_until(bench->service, has_refused, bench);
     foreign_close(peer);
@@ -676,7 +676,7 @@ static void strangers_do_not_end_a_writer(void **state) {
     begin(bench);
     start_writer(bench);
     start_reader(bench);
-    void *peer = foreign_peer(bench->service, ZMQ_PUSH, custody_ack_link(bench->id));
+    void *peer = foreign_peer(bench->service, ZMQ_PUSH, link_acks(bench->id));
     const struct {
         unsigned stream;
         int64_t epoch;
@@ -725,7 +725,7 @@ static void frames_of_a_writer_that_was_replaced_are_left_and_it_is_told(void **
     bench->id = ENDPOINT_STORE_PRIMARY;
     begin(bench);
     start_reader(bench);
-    void *writer = foreign_peer(bench->service, ZMQ_SUB, custody_ack_link(bench->id));
+    void *writer = foreign_peer(bench->service, ZMQ_SUB, link_acks(bench->id));
     const Hop newer = {.stream = 1, .epoch = 9, .position = 1, .oldest = 1};
     const Hop older = {.stream = 2, .epoch = 8, .position = 1, .oldest = 1};
     assert_int_equal(receiver_judge_hop(bench->receiver, &newer), RECEIVER_TAKE);
@@ -755,7 +755,7 @@ static void a_reader_of_the_first_implementation_has_what_was_sent(void **state)
     assert_false(bench->has_hop);
     assert_true(custody_counter(bench, "traffic_custody_received_total", ",outcome=\"plain\"") == 10);
     /* The port of the acknowledgements is nobody's. */
-    int fd = listen_on(endpoints[custody_ack_link(bench->id)].port);
+    int fd = listen_on(endpoints[link_acks(bench->id)].port);
     close(fd);
 }
 
