@@ -48,7 +48,7 @@ def wait_until(condition, what, deadline_sec):
 
 
 class Lab:
-    name = "test"
+    name = os.environ.get("LAB", "test")
 
     def run(self, *arguments, check=True, timeout=300):
         """`lab ARGUMENT...`, as a person would type it."""

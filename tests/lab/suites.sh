@@ -1,13 +1,21 @@
 # shellcheck shell=bash
 # `lab test`: builds once with warnings as errors and runs the suites, each a function suite_NAME. A suite's output goes to a
 # log of its own and to the terminal only when it fails; a table and one line of totals end it all.
+#
+# Suites that watch real processes mostly wait, and how long is part of what they test; the others compile and compute. So there are
+# two lanes: the former one after the other, and beside them, at a lower priority, the latter. Nothing of one lane may be written by
+# the other.
 
 suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
+# Two checkouts that test on one host at the same time each name a lab of their own.
+suites_lab=${TEST_LAB:-test}
 
 suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging drive lab faults-quick)
 # Not run unless asked for: it takes an hour or more.
 suites_more=(faults)
+# The lane of those that watch.
+suites_watching=(packaging lab faults-quick services v0 faults)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
@@ -44,15 +52,15 @@ suites_run_meson() {
     for suite in "$@"; do
         arguments+=(--suite "$suite")
     done
-    meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$(nproc)" "${arguments[@]}" || status=$?
-    suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/testlog.json")
-    suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/testlog.json")
+    meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --num-processes "$(nproc)" "${arguments[@]}" || status=$?
+    suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/$1.json")
+    suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/$1.json")
     return "$status"
 }
 
 suites_run_pytest() {
     local report=$suites_log_dir/pytest.xml status=0
-    LAB="test" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
+    LAB="$suites_lab" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
     # shellcheck disable=SC2016 # XPath, not shell
     read -r suite_passed suite_failed < <(/usr/bin/python3 - "$report" <<'END'
 import sys, xml.etree.ElementTree as xml
@@ -154,7 +162,7 @@ suites_run_lab() {
     [ -n "$packages_are_built" ] || packages_build
     packages_are_built=yes
     suites_run_pytest "$@" || status=$?
-    LAB="test" "$lab_top/lab" down
+    LAB="$suites_lab" "$lab_top/lab" down
     return "$status"
 }
 
@@ -177,7 +185,7 @@ suite_faults() {
     suites_run_lab "$lab_top/tests/lab/test_fault_list.py" "${suites_arguments[@]}"
 }
 
-# Runs one suite and adds its line to the table.
+# Runs one suite and leaves its line of the table in NAME.row.
 suites_run() {
     local suite=$1 log=$suites_log_dir/$1.log started=$SECONDS verdict
     suite_passed=0 suite_failed=0
@@ -190,14 +198,31 @@ suites_run() {
         tail -n 60 "$log" >&2
         [ "$suite_failed" -gt 0 ] || suite_failed=1
     fi
-    suites_rows+=("$(printf '%-12s  %-6s  %6d  %6d  %5d s' "$suite" "$verdict" "$suite_passed" "$suite_failed" \
-        $((SECONDS - started)))")
-    total_passed=$((total_passed + suite_passed))
-    total_failed=$((total_failed + suite_failed))
+    echo "$suite $verdict $suite_passed $suite_failed $((SECONDS - started))" >"$suites_log_dir/$suite.row"
+}
+
+suites_run_lane() {
+    local suite
+    for suite in "$@"; do
+        suites_run "$suite"
+    done
+}
+
+# The table of what was run; fails when anything failed, or left no line.
+suites_sum_up() {
+    local suite verdict passed failed took total_passed=0 total_failed=0
+    printf '\n%-12s  %-6s  %6s  %6s  %7s\n' suite result passed failed took
+    for suite in "$@"; do
+        read -r suite verdict passed failed took <"$suites_log_dir/$suite.row" || { verdict=FAILED passed=0 failed=1 took=0; }
+        printf '%-12s  %-6s  %6d  %6d  %5d s\n' "$suite" "$verdict" "$passed" "$failed" "$took"
+        total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
+    done
+    echo "$total_passed passed, $total_failed failed"
+    [ "$total_failed" -eq 0 ]
 }
 
 verb_test() {
-    local suite chosen=() suites_arguments=() suites_rows=() total_passed=0 total_failed=0 packages_are_built=
+    local suite chosen=() watching=() computing=() suites_arguments=() packages_are_built=
     while [ $# -gt 0 ] && [[ $1 != -* ]]; do
         chosen+=("$1")
         shift
@@ -214,10 +239,24 @@ verb_test() {
     need_root test "$@"
     suites_prepare
     for suite in "${chosen[@]}"; do
-        suites_run "$suite"
+        rm -f "$suites_log_dir/$suite.row"
+        if [[ " ${suites_watching[*]} " = *" $suite "* ]]; then
+            watching+=("$suite")
+        else
+            computing+=("$suite")
+        fi
     done
-    printf '\n%-12s  %-6s  %6s  %6s  %7s\n' suite result passed failed took
-    printf '%s\n' "${suites_rows[@]}"
-    echo "$total_passed passed, $total_failed failed"
-    [ "$total_failed" -eq 0 ]
+    # In a process group of its own, so that it ends with us, whatever it runs.
+    set -m
+    (
+        renice -n 10 -p "$BASHPID" >/dev/null
+        suites_run_lane "${computing[@]}"
+    ) &
+    set +m
+    # shellcheck disable=SC2064 # the lane of now
+    trap "kill -- -$! 2>/dev/null" EXIT
+    suites_run_lane "${watching[@]}"
+    wait $!
+    trap - EXIT
+    suites_sum_up "${chosen[@]}"
 }

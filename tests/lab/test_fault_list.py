@@ -3,6 +3,8 @@
 `lab test faults` runs all of them (-k NAME some, --runs N each so often, --resume those that have not passed yet), `lab test faults-quick`
 the most telling ones. Each run is a line in .lab/faults.jsonl.
 """
+import os
+
 import pytest
 from faults import results
 from faults.cases import CASES, QUICK
@@ -13,7 +15,7 @@ from faults.run import run_case
 
 @pytest.fixture(scope="session")
 def broken_city():
-    city = City("test")
+    city = City(os.environ.get("LAB", "test"))
     city.run_lab("down")
     city.run_lab("up", "--no-build", "--input", "relay")
     join_network(city.lab)
