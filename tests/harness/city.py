@@ -18,24 +18,13 @@ import threading
 import time
 from pathlib import Path
 
+from waiting import DEADLINE_SEC, wait_until
+
 SOURCE = Path(__file__).resolve().parents[2]
-DEADLINE_SEC = 20
 
 # In the order of the data's way, which is no order of starting: services wait for each other.
 CORE_SERVICES = [("broker", ""), ("analytics", ""), ("signal", ""), ("store", "primary"), ("store", "replica")]
 SENSORS = [("sensor", "camera"), ("sensor", "inductive"), ("sensor", "gps")]
-
-
-def wait_until(condition, what, deadline_sec=DEADLINE_SEC):
-    """Asks `condition` until it is true and returns what it said; fails, saying `what` never happened, after the deadline."""
-    end = time.monotonic() + deadline_sec
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_sec} s: {what}")
-        time.sleep(0.02)
 
 
 class Process:

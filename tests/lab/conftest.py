@@ -3,26 +3,17 @@
 The lab is what a user gets: `lab up` builds packages, boots and installs. Tests speak to it through `lab` and, as any peer would,
 through its network: this process joins the lab's network namespace once the machines are up.
 """
-import ctypes
 import json
 import os
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import zmq
+from faults.machines import ADDRESS, SERVICES, TOP, join_network, wait_until
 
-TOP = Path(__file__).resolve().parents[2]
-ADDRESS = {"pc1": "10.83.0.1", "pc2": "10.83.0.2", "pc3": "10.83.0.3"}
-SERVICES = {
-    "pc1": ["traffic-sensor@camera", "traffic-sensor@inductive", "traffic-sensor@gps", "traffic-broker"],
-    "pc2": ["traffic-analytics", "traffic-signal", "traffic-store@replica"],
-    "pc3": ["traffic-store@primary"],
-}
 UNITS = [(machine, unit) for machine, units in SERVICES.items() for unit in units]
 EXIT_DEGRADED = 6
-CLONE_NEWNET = 0x40000000
 
 
 def pytest_addoption(parser):
@@ -33,18 +24,6 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: the most telling faults, for every run of all tests")
-
-
-def wait_until(condition, what, deadline_sec):
-    """Asks `condition` until it says something true and returns that; fails, naming what never happened, after the deadline."""
-    end = time.monotonic() + deadline_sec
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_sec} s: {what}")
-        time.sleep(0.05)
 
 
 class Lab:
@@ -125,19 +104,12 @@ def ask(machine, port, request, timeout_sec=5):
         socket.close()
 
 
-def join_network(name):
-    """From now on this process and its children live in a network namespace."""
-    with open(f"/run/netns/{name}") as namespace:
-        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"cannot join {name}")
-
-
 @pytest.fixture(scope="session")
 def lab():
     lab = Lab()
     lab.run("down")
     lab.run("up", "--no-build", "--input", "random")
-    join_network(f"olaverde-{lab.name}")
+    join_network(lab.name)
     return lab
 
 

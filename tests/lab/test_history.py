@@ -5,6 +5,7 @@ import random
 import socket
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -380,7 +381,7 @@ def generator(tmp_path):
     def start(answer, seconds=60, drain_sec=20, rate=3000):
         relay = Relay(tmp_path, answer)
         header = {**HEADER, "rate": rate}
-        it = generate.Generator(header, tmp_path / "log", lambda kind: tmp_path / f"sensor-{kind}.sock")
+        it = generate.Generator(header, tmp_path / "log", lambda kind: tmp_path / f"sensor-{kind}.sock", time.monotonic())
         it.result = None
 
         def run():

@@ -1,29 +1,20 @@
 """A machine with nothing of ours on it, and the packages that `lab` built from this checkout."""
 import os
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "harness"))
+from waiting import wait_until  # noqa: E402, F401 (for the tests)
+
 PACKAGES = TOP / ".lab" / "packages"
 ROLES = ["traffic-common", "traffic-pc1", "traffic-pc2", "traffic-pc3"]
 SERVICES = ["traffic-sensor@camera", "traffic-sensor@inductive", "traffic-sensor@gps", "traffic-broker", "traffic-analytics",
             "traffic-signal", "traffic-store@replica", "traffic-store@primary"]
 INSIDE = "/var/cache/packages"
-
-
-def wait_until(condition, what, deadline_sec):
-    """Asks `condition` until it says something true and returns that; fails, naming what never happened, after the deadline."""
-    end = time.monotonic() + deadline_sec
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_sec} s: {what}")
-        time.sleep(0.05)
 
 
 def deb(role, directory=PACKAGES):

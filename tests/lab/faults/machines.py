@@ -7,10 +7,13 @@ import ctypes
 import os
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(TOP / "tests" / "harness"))
+from waiting import wait_until  # noqa: E402, F401 (also for those who use machines)
+
 LABS = Path("/var/lib/olaverde-lab")
 ADDRESS = {"pc1": "10.83.0.1", "pc2": "10.83.0.2", "pc3": "10.83.0.3"}
 SERVICES = {
@@ -28,18 +31,6 @@ INSIDE = ["/usr/bin/env", "-i", "HOME=/root", "LANG=C.UTF-8", "USER=root", "TERM
           "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
 CLONE_NEWNET = 0x40000000
 EXEC_TIMEOUT_SEC = 120
-
-
-def wait_until(condition, what, deadline_sec):
-    """Asks `condition` until it says something true and returns that; fails, naming what never happened, after the deadline."""
-    end = time.monotonic() + deadline_sec
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {deadline_sec} s: {what}")
-        time.sleep(0.02)
 
 
 def join_network(lab):

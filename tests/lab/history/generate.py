@@ -148,14 +148,13 @@ class Feed:
 
 
 class Generator:
-    def __init__(self, header, log_path, find_socket):
+    def __init__(self, header, log_path, find_socket, begun):
+        """`begun`: the header's start_us on the monotonic clock."""
         self.log = LogWriter(log_path, header)
         self.now = Now(f"{log_path}.now")
         self.feeds = [Feed(header, kind, self.log, find_socket) for kind in KINDS]
         self.per_second = header["rate"] / len(KINDS)
-        self.turned = time.monotonic()
-        # A reading is due when it says that it was captured, however long it took to get here.
-        self.begun = self.turned - (time.time() - header["start_us"] / 1e6)
+        self.begun, self.turned = begun, time.monotonic()
         self.due = 0  # of each kind
         self.is_ending = False
 
@@ -221,10 +220,10 @@ def main():
     parser.add_argument("--drain", type=float, default=120, help="seconds to wait at the end for what is not acknowledged")
     parser.add_argument("--city", default=CITY)
     arguments = parser.parse_args()
-    now_usec = time.time_ns() // 1000
+    now_usec, begun = time.time_ns() // 1000, time.monotonic()
     header = {"seed": arguments.seed, "epoch": now_usec, "rate": arguments.rate, "start_us": now_usec,
               "sensors": sensors_of(arguments.city)}
-    generator = Generator(header, arguments.log, relay_finder(arguments))
+    generator = Generator(header, arguments.log, relay_finder(arguments), begun)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: generator.end())
     return 0 if generator.run(arguments.seconds, arguments.drain) else 1
