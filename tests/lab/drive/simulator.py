@@ -7,7 +7,7 @@ from collections import defaultdict
 from drive import measures
 from drive.scenarios import Scenario  # sets SUMO_HOME  # noqa: F401
 
-sys.path.insert(0, os.path.join(os.environ["SUMO_HOME"], "tools"))
+sys.path.append(os.path.join(os.environ["SUMO_HOME"], "tools"))  # behind the packaged ones: its libsumo is only half of one
 
 CLEARANCE_SEC, MIN_GREEN_SEC, MAX_GREEN_SEC = 3, 5, 50
 OWN_CONTROLLERS = {"sumo-static": "static", "sumo-actuated": "actuated", "sumo-delay_based": "delay_based"}
@@ -19,21 +19,33 @@ def command(scenario, seed, trips, extra=(), program="sumo"):
             "true", *extra]
 
 
+def start_here(words):
+    """SUMO inside this process: the same interface as through a socket, without the socket."""
+    import libsumo
+    libsumo.start(words)
+    return libsumo, libsumo.constants
+
+
+def start_gui(words, log):
+    import traci
+    import traci.constants
+    with open(log, "ab") as output:
+        traci.start(words, stdout=output)
+    return traci, traci.constants
+
+
 class Simulation:
     """One run under control. `now`: seconds since it began; `by_lane`: SUMO lane -> [(metres from its beginning, m/s, vehicle)]."""
 
     def __init__(self, scenario, seed, trips, log, is_shown=False, extra=()):
-        import traci
-        import traci.constants as names
-        self.wanted = (names.VAR_LANE_ID, names.VAR_LANEPOSITION, names.VAR_SPEED)
-        program, more = "sumo", list(extra)
+        self.now, self.by_lane = 0, {}
         if is_shown:
-            program, more = "sumo-gui", [*extra, "--start", "--quit-on-end"]
-        with open(log, "ab") as output:
-            traci.start(command(scenario, seed, trips, more, program), stdout=output, label=str(trips))
-        self.sumo = traci.getConnection(str(trips))
-        self.now = 0
-        self.by_lane = {}
+            self.sumo, names = start_gui(command(scenario, seed, trips, [*extra, "--start", "--quit-on-end"], "sumo-gui"), log)
+        else:
+            self.sumo, names = start_here(command(scenario, seed, trips, [*extra, "--log", str(log)]))
+        self.wanted = (names.VAR_LANE_ID, names.VAR_LANEPOSITION, names.VAR_SPEED)
+        self.departed = names.VAR_DEPARTED_VEHICLES_IDS
+        self.sumo.simulation.subscribe([self.departed])
 
     def set_lights(self, light, state):
         self.sumo.trafficlight.setRedYellowGreenState(light, state)
@@ -41,7 +53,7 @@ class Simulation:
     def step(self):
         self.sumo.simulationStep()
         self.now += 1
-        for vehicle in self.sumo.simulation.getDepartedIDList():
+        for vehicle in self.sumo.simulation.getSubscriptionResults()[self.departed]:
             self.sumo.vehicle.subscribe(vehicle, self.wanted)
         by_lane = defaultdict(list)
         lane, place, speed = self.wanted
