@@ -15,7 +15,7 @@ suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage
 # Not run unless asked for: it takes an hour or more.
 suites_more=(faults)
 # The lane of those that watch.
-suites_watching=(packaging lab faults-quick services v0 faults)
+suites_watching=(packaging drive lab faults-quick services v0 faults)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
