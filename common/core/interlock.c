@@ -1,132 +1,253 @@
-/* The interlock's state table and its three decisions: may this green end, may this all-red end, and for
- * whom. */
+/* What each group may show next, decided by looking at the groups that conflict with it: no sets are built, no order
+ * is kept. Differences of times are compared, never sums, so that no model and no clock can overflow them. */
 #include "core/interlock.h"
-
-#include <errno.h>
 
 VOCABULARY_DEFINE(INTERLOCK_STATE, INTERLOCK_STATE_LIST, interlock_state_words);
 
-int interlock_times_check(const InterlockTimes *times, Problem *problem) {
-    if (times->min_green_usec < INTERLOCK_MIN_GREEN_FLOOR_USEC)
-        return problem_set(problem, -ERANGE, "minimum green: expected at least %llu s, got %.3f s",
-                           (unsigned long long)(INTERLOCK_MIN_GREEN_FLOOR_USEC / USEC_PER_SEC),
-                           (double)times->min_green_usec / (double)USEC_PER_SEC);
-    if (times->all_red_usec < INTERLOCK_ALL_RED_FLOOR_USEC)
-        return problem_set(problem, -ERANGE, "all-red: expected at least %llu s, got %.3f s",
-                           (unsigned long long)(INTERLOCK_ALL_RED_FLOOR_USEC / USEC_PER_SEC),
-                           (double)times->all_red_usec / (double)USEC_PER_SEC);
-    if (times->max_red_usec > INTERLOCK_MAX_RED_CEILING_USEC)
-        return problem_set(problem, -ERANGE, "maximum red: expected at most %llu s, got %.3f s",
-                           (unsigned long long)(INTERLOCK_MAX_RED_CEILING_USEC / USEC_PER_SEC),
-                           (double)times->max_red_usec / (double)USEC_PER_SEC);
-    /* Written without sums of what was given, which may be as large as it likes. */
-    if (times->all_red_usec > times->max_red_usec / 2 ||
-        times->min_green_usec > times->max_red_usec - 2 * times->all_red_usec)
-        return problem_set(problem, -ERANGE,
-                           "maximum red: expected at least the minimum green and two all-reds, got %.3f s",
-                           (double)times->max_red_usec / (double)USEC_PER_SEC);
-    return 0;
+static bool conflict(const SignalModel *model, unsigned a, unsigned b) {
+    return a != b && (set_has(model->conflicts[a], b) || set_has(model->conflicts[b], a));
 }
 
-void interlock_init(Interlock *interlock, const InterlockTimes *times, Mono now) {
-    *interlock = (Interlock){.times = times,
-                             .state = INTERLOCK_ALL_RED,
-                             .green = DIRECTION_EW,
-                             .wanted = DIRECTION_EW,
-                             .since = now,
-                             .red_since = {now, now}};
+static uint64_t less(uint64_t usec, uint64_t what) {
+    return usec > what ? usec - what : 0;
 }
 
-/* When the guard ends a green so that the cross street, red since `red_since`, is green again within the
- * maximum. */
-static Mono guard_deadline(const Interlock *interlock) {
-    const InterlockTimes *times = interlock->times;
-    Mono cross_red_since = interlock->red_since[direction_across(interlock->green)];
-    Mono owed = mono_after(cross_red_since, times->max_red_usec - times->all_red_usec);
-    Mono allowed = mono_after(interlock->since, times->min_green_usec);
-    return owed.usec > allowed.usec ? owed : allowed;
+/* How long the group has shown its colour. */
+static uint64_t held_usec(const Interlock *interlock, unsigned group) {
+    return mono_between(interlock->since[group], interlock->seen);
 }
 
-Direction interlock_next_green(const Interlock *interlock, Mono now) {
-    const InterlockTimes *times = interlock->times;
-    Direction wanted = interlock->wanted, other = direction_across(wanted);
-    /* Granting the request costs the other direction this much more red at the least. */
-    uint64_t other_red_usec = mono_between(interlock->red_since[other], now);
-    bool is_owed = other_red_usec > times->max_red_usec - times->min_green_usec - times->all_red_usec;
-    /* After a long stall both may be owed: the longer red goes first. */
-    bool waits_longer = interlock->red_since[other].usec < interlock->red_since[wanted].usec;
-    return is_owed && waits_longer ? other : wanted;
+/* --- the guard --- */
+
+/* A red of this length lets no conflicting green go on. */
+static uint64_t due_usec(const SignalModel *model, unsigned group) {
+    return less(less(model->max_red_usec[group], model->yellow_usec), model->all_red_usec);
 }
 
-static bool leave_all_red(Interlock *interlock, Mono now) {
-    if (!mono_reached(now, mono_after(interlock->since, interlock->times->all_red_usec)))
-        return false;
-    interlock->green = interlock_next_green(interlock, now);
-    interlock->guard_acts = interlock->green != interlock->wanted;
-    interlock->state = INTERLOCK_GREEN;
-    interlock->since = now;
-    return true;
+/* A red longer than this lets no conflicting green begin. */
+static uint64_t owed_usec(const SignalModel *model, unsigned group) {
+    uint64_t longest = 0;
+    for (unsigned other = 0; other < model->n_groups; other++)
+        if (conflict(model, group, other) && model->min_green_usec[other] > longest)
+            longest = model->min_green_usec[other];
+    return less(due_usec(model, group), longest);
 }
 
-static bool leave_green(Interlock *interlock, Mono now) {
-    bool is_unwanted = interlock->wanted != interlock->green;
-    bool is_past_minimum = mono_reached(now, mono_after(interlock->since, interlock->times->min_green_usec));
-    bool is_guarded = mono_reached(now, guard_deadline(interlock));
-    if (!(is_past_minimum && is_unwanted) && !is_guarded)
-        return false;
-    interlock->guard_acts = !is_unwanted;
-    interlock->state = INTERLOCK_ALL_RED;
-    interlock->since = now;
-    interlock->red_since[interlock->green] = now;
-    return true;
+static bool is_owed(const Interlock *interlock, unsigned group) {
+    return interlock->colour[group] == SIGNAL_RED &&
+           held_usec(interlock, group) > owed_usec(interlock->model, group);
 }
 
-static bool latch(Interlock *interlock, Mono now) {
-    bool was_green = interlock->state == INTERLOCK_GREEN;
-    if (was_green)
-        interlock->red_since[interlock->green] = now;
-    interlock->state = INTERLOCK_LATCHED;
-    interlock->since = now;
-    return was_green;
+/* Which of two groups that are owed a green begins first. */
+static bool goes_before(const Interlock *interlock, unsigned a, unsigned b) {
+    if (interlock->since[a].usec != interlock->since[b].usec)
+        return interlock->since[a].usec < interlock->since[b].usec;
+    if (set_has(interlock->wanted, a) != set_has(interlock->wanted, b))
+        return set_has(interlock->wanted, a);
+    return a < b;
 }
 
-static bool stay_latched(Interlock *interlock, Mono now) {
-    (void)interlock, (void)now;
+/* Must this red group wait for another that is owed a green? */
+static bool is_passed_over(const Interlock *interlock, unsigned group) {
+    const bool owed = is_owed(interlock, group);
+    for (unsigned other = 0; other < interlock->model->n_groups; other++)
+        if (conflict(interlock->model, group, other) && is_owed(interlock, other) &&
+            !(owed && goes_before(interlock, group, other)))
+            return true;
     return false;
 }
 
-typedef bool (*InterlockCell)(Interlock *interlock, Mono now);
+/* Has a conflicting group been red so long that this green may not go on? */
+static bool is_displaced(const Interlock *interlock, unsigned group) {
+    for (unsigned other = 0; other < interlock->model->n_groups; other++)
+        if (conflict(interlock->model, group, other) && interlock->colour[other] == SIGNAL_RED &&
+            held_usec(interlock, other) >= due_usec(interlock->model, other))
+            return true;
+    return false;
+}
 
-static const InterlockCell cells[INTERLOCK_STATE_COUNT][INTERLOCK_EVENT_COUNT] = {
-    /*                       TICK           REQUEST        VIOLATION    */
-    [INTERLOCK_ALL_RED] = {leave_all_red, leave_all_red, latch},
-    [INTERLOCK_GREEN] = {leave_green, leave_green, latch},
-    [INTERLOCK_LATCHED] = {stay_latched, stay_latched, stay_latched},
-};
+/* --- the decisions --- */
 
-bool interlock_step(Interlock *interlock, InterlockEvent event, Direction direction, Mono now) {
-    if (event == INTERLOCK_REQUEST)
-        interlock->wanted = direction;
-    return cells[interlock->state][event](interlock, now);
+static bool has_cleared(const Interlock *interlock, unsigned group) {
+    return interlock->colour[group] == SIGNAL_RED &&
+           held_usec(interlock, group) >= interlock->model->all_red_usec;
+}
+
+/* Is the way free: this group and every conflicting one red for the all-red time? */
+static bool is_clear(const Interlock *interlock, unsigned group) {
+    for (unsigned other = 0; other < interlock->model->n_groups; other++)
+        if (conflict(interlock->model, group, other) && !has_cleared(interlock, other))
+            return false;
+    return has_cleared(interlock, group);
+}
+
+static bool may_begin(const Interlock *interlock, unsigned group) {
+    return is_clear(interlock, group) && (set_has(interlock->wanted, group) || is_owed(interlock, group)) &&
+           !is_passed_over(interlock, group);
+}
+
+static bool may_end(const Interlock *interlock, unsigned group) {
+    return held_usec(interlock, group) >= interlock->model->min_green_usec[group] &&
+           (!set_has(interlock->wanted, group) || is_displaced(interlock, group));
+}
+
+static SignalColour next_colour(const Interlock *interlock, unsigned group) {
+    const SignalModel *model = interlock->model;
+    switch (interlock->colour[group]) {
+    case SIGNAL_GREEN:
+        if (!may_end(interlock, group))
+            return SIGNAL_GREEN;
+        return model->yellow_usec > 0 ? SIGNAL_YELLOW : SIGNAL_RED;
+    case SIGNAL_YELLOW:
+        return held_usec(interlock, group) >= model->yellow_usec ? SIGNAL_RED : SIGNAL_YELLOW;
+    default:
+        return may_begin(interlock, group) ? SIGNAL_GREEN : SIGNAL_RED;
+    }
+}
+
+/* --- public --- */
+
+static void hear(Interlock *interlock, Mono now) {
+    if (now.usec > interlock->seen.usec)
+        interlock->seen = now;
+}
+
+static void start_up(Interlock *interlock) {
+    interlock->state = INTERLOCK_START;
+    interlock->wanted = 0;
+    interlock->guarded = 0;
+    for (unsigned g = 0; g < SIGNAL_GROUPS_MAX; g++) {
+        interlock->colour[g] = SIGNAL_RED;
+        interlock->since[g] = interlock->seen;
+    }
+}
+
+void interlock_init(Interlock *interlock, const SignalModel *model, Mono now) {
+    interlock->model = model;
+    interlock->seen = now;
+    start_up(interlock);
+}
+
+bool interlock_step(Interlock *interlock, GroupSet wanted, Mono now) {
+    hear(interlock, now);
+    interlock->wanted = wanted;
+    if (interlock->state == INTERLOCK_LATCHED)
+        return false;
+    bool has_changed = false, has_turned = false; /* `turned`: a green began or ended */
+    GroupSet guarded = 0;
+    for (unsigned g = 0; g < interlock->model->n_groups; g++) {
+        const SignalColour was = interlock->colour[g], next = next_colour(interlock, g);
+        if (next == was)
+            continue;
+        interlock->colour[g] = next;
+        interlock->since[g] = interlock->seen;
+        has_changed = true;
+        if (was == SIGNAL_YELLOW)
+            continue;
+        has_turned = true;
+        if (set_has(wanted, g) != (next == SIGNAL_GREEN))
+            guarded |= (GroupSet)1 << g;
+    }
+    if (has_turned) {
+        interlock->state = INTERLOCK_RUNNING;
+        interlock->guarded = guarded;
+    }
+    return has_changed;
+}
+
+void interlock_latch(Interlock *interlock, Mono now) {
+    hear(interlock, now);
+    interlock->state = INTERLOCK_LATCHED;
+    interlock->guarded = 0;
+    for (unsigned g = 0; g < SIGNAL_GROUPS_MAX; g++)
+        if (interlock->colour[g] != SIGNAL_RED) {
+            interlock->colour[g] = SIGNAL_RED;
+            interlock->since[g] = interlock->seen;
+        }
+}
+
+void interlock_release(Interlock *interlock, Mono now) {
+    hear(interlock, now);
+    if (interlock->state == INTERLOCK_LATCHED)
+        start_up(interlock);
 }
 
 Lights interlock_lights(const Interlock *interlock) {
-    Lights lights = {{COLOUR_RED, COLOUR_RED}};
-    if (interlock->state == INTERLOCK_GREEN)
-        lights.colour[interlock->green] = COLOUR_GREEN;
+    Lights lights;
+    for (unsigned g = 0; g < SIGNAL_GROUPS_MAX; g++)
+        lights.colour[g] = interlock->colour[g];
     return lights;
 }
 
+bool interlock_is_owed(const Interlock *interlock, unsigned group, Mono now) {
+    return interlock->colour[group] == SIGNAL_RED &&
+           mono_between(interlock->since[group], now) > owed_usec(interlock->model, group);
+}
+
+/* --- deadlines --- */
+
+static Mono mono_max(Mono a, Mono b) {
+    return a.usec > b.usec ? a : b;
+}
+
+/* The earlier of the two that is yet to come. */
+static Mono sooner(const Interlock *interlock, Mono best, Mono t) {
+    return t.usec > interlock->seen.usec ? mono_min(best, t) : best;
+}
+
+/* When this green ends, if nothing else changes before. */
+static Mono green_end(const Interlock *interlock, unsigned group) {
+    const SignalModel *model = interlock->model;
+    const Mono allowed = mono_after(interlock->since[group], model->min_green_usec[group]);
+    if (!set_has(interlock->wanted, group))
+        return sooner(interlock, mono_never(), allowed);
+    Mono best = mono_never();
+    for (unsigned other = 0; other < model->n_groups; other++)
+        if (conflict(model, group, other) && interlock->colour[other] == SIGNAL_RED) {
+            Mono due = mono_after(interlock->since[other], due_usec(model, other));
+            best = sooner(interlock, best, mono_max(allowed, due));
+        }
+    return best;
+}
+
+/* When the way is free; never, as long as a conflicting group is not red. */
+static Mono clear_at(const Interlock *interlock, unsigned group) {
+    const SignalModel *model = interlock->model;
+    Mono latest = interlock->since[group];
+    for (unsigned other = 0; other < model->n_groups; other++)
+        if (conflict(model, group, other)) {
+            if (interlock->colour[other] != SIGNAL_RED)
+                return mono_never();
+            latest = mono_max(latest, interlock->since[other]);
+        }
+    return mono_after(latest, model->all_red_usec);
+}
+
+/* When this red ends at the earliest, if nothing else changes before. */
+static Mono red_end(const Interlock *interlock, unsigned group) {
+    const Mono clear = clear_at(interlock, group);
+    const Mono owed = mono_after(mono_after(interlock->since[group], owed_usec(interlock->model, group)), 1);
+    const Mono best = sooner(interlock, mono_never(), mono_max(clear, owed));
+    return set_has(interlock->wanted, group) ? sooner(interlock, best, clear) : best;
+}
+
 Mono interlock_deadline(const Interlock *interlock) {
-    switch (interlock->state) {
-    case INTERLOCK_ALL_RED:
-        return mono_after(interlock->since, interlock->times->all_red_usec);
-    case INTERLOCK_GREEN:
-        if (interlock->wanted != interlock->green)
-            return mono_after(interlock->since, interlock->times->min_green_usec);
-        return guard_deadline(interlock);
-    case INTERLOCK_LATCHED:
-        break;
+    Mono best = mono_never();
+    if (interlock->state == INTERLOCK_LATCHED)
+        return best;
+    for (unsigned g = 0; g < interlock->model->n_groups; g++) {
+        Mono t;
+        switch (interlock->colour[g]) {
+        case SIGNAL_GREEN:
+            t = green_end(interlock, g);
+            break;
+        case SIGNAL_YELLOW:
+            t = sooner(interlock, best, mono_after(interlock->since[g], interlock->model->yellow_usec));
+            break;
+        default:
+            t = red_end(interlock, g);
+        }
+        best = mono_min(best, t);
     }
-    return mono_never();
+    return best;
 }

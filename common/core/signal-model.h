@@ -78,3 +78,22 @@ typedef struct Layout {
     unsigned n_lanes;
     LayoutLane lanes[LAYOUT_LANES_MAX];
 } Layout;
+
+/* What people call the groups and phases, by number; either may be NULL. */
+typedef struct SignalNames {
+    const char *const *groups, *const *phases;
+} SignalNames;
+
+/* 0; -ERANGE: a time below a floor of interlock.h, or times that leave each other no room; -EINVAL: anything else
+ * that no intersection can be, first of all a phase whose groups conflict. The problem names the group and the phase,
+ * what was expected and what came; `names` may be NULL. */
+int signal_model_check(const SignalModel *model, const SignalNames *names, Problem *problem);
+
+/* The times of safety, the same for every group. */
+typedef struct SafetyTimes {
+    uint64_t min_green_usec, yellow_usec, all_red_usec, max_red_usec;
+} SafetyTimes;
+
+/* Two streets that cross: each direction is a group, a phase (of the same number) and a stage of `green_usec`; EW
+ * comes first. */
+SignalModel signal_model_two_streets(const SafetyTimes *times, uint64_t green_usec);
