@@ -31,7 +31,28 @@
 #define SIGNAL_ACTION_LIST(X)                                                                                \
     X(SIGNAL_FORCE, "FORCE")                                                                                 \
     X(SIGNAL_EXTEND, "EXTEND")                                                                               \
-    X(SIGNAL_WAVE, "WAVE")
+    X(SIGNAL_WAVE, "WAVE")                                                                                   \
+    X(SIGNAL_PHASE, "PHASE")                                                                                 \
+    X(SIGNAL_RELEASE, "RELEASE")
+
+/* What the lights follow. */
+#define SIGNAL_MODE_LIST(X)                                                                                  \
+    X(SIGNAL_MODE_FIXED, "FIXED")                                                                            \
+    X(SIGNAL_MODE_COMMANDED, "COMMANDED")                                                                    \
+    X(SIGNAL_MODE_FORCED, "FORCED")                                                                          \
+    X(SIGNAL_MODE_WAVE, "WAVE")                                                                              \
+    X(SIGNAL_MODE_LATCHED, "LATCHED")
+
+/* What became of a request to the lights. */
+#define SIGNAL_OUTCOME_LIST(X)                                                                               \
+    X(SIGNAL_GRANTED, "granted")                                                                             \
+    X(SIGNAL_ALREADY, "already")                                                                             \
+    X(SIGNAL_QUEUED, "queued")                                                                               \
+    X(SIGNAL_OUTRANKED, "outranked")                                                                         \
+    X(SIGNAL_OUT_OF_ORDER, "out_of_order")                                                                   \
+    X(SIGNAL_NO_SUCH_PHASE, "no_such_phase")                                                                 \
+    X(SIGNAL_NO_ROOM, "no_room")                                                                             \
+    X(SIGNAL_NOT_LATCHED, "not_latched")
 
 /* GPS: slow, middling or fast traffic (first implementation: ALTA below 10 km/h, BAJA above 40). */
 #define CONGESTION_LEVEL_LIST(X) X(LEVEL_HIGH, "ALTA") X(LEVEL_NORMAL, "NORMAL") X(LEVEL_LOW, "BAJA")
@@ -79,6 +100,8 @@ VOCABULARY(SensorKind, SENSOR_KIND, SENSOR_KIND_LIST, sensor_kind_words);
 VOCABULARY(TrafficState, TRAFFIC_STATE, TRAFFIC_STATE_LIST, traffic_state_words);
 VOCABULARY(Decision, DECISION, DECISION_LIST, decision_words);
 VOCABULARY(SignalAction, SIGNAL_ACTION, SIGNAL_ACTION_LIST, signal_action_words);
+VOCABULARY(SignalMode, SIGNAL_MODE, SIGNAL_MODE_LIST, signal_mode_words);
+VOCABULARY(SignalOutcome, SIGNAL_OUTCOME, SIGNAL_OUTCOME_LIST, signal_outcome_words);
 VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_level_words);
 VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
 VOCABULARY(ReplyCause, REPLY_CAUSE, REPLY_CAUSE_LIST, reply_cause_words);

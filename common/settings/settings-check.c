@@ -92,22 +92,25 @@ static int check_address(const Checked *checked, size_t offset) {
         setting_shown(address).text);
 }
 
-/* The cross street is red for an extended green and the two all-reds around it. */
+/* The cross street is red for an extended green and the two intergreens around it. */
 static int check_max_red(const Checked *checked) {
     static const size_t parts[] = {
         offsetof(Settings, signal_max_red_sec), offsetof(Settings, signal_green_sec),
-        offsetof(Settings, signal_extension_sec), offsetof(Settings, signal_all_red_sec)};
+        offsetof(Settings, signal_extension_sec), offsetof(Settings, signal_all_red_sec),
+        offsetof(Settings, signal_yellow_sec)};
     const Settings *s = checked->settings;
-    double least_sec = s->signal_green_sec + s->signal_extension_sec + 2 * s->signal_all_red_sec;
+    double least_sec =
+        s->signal_green_sec + s->signal_extension_sec + 2 * (s->signal_yellow_sec + s->signal_all_red_sec);
     if (s->signal_max_red_sec >= least_sec)
         return 0;
     const SettingOrigin *culprit = NULL;
     for (size_t i = 0; i < ARRAY_LEN(parts) && (!culprit || !culprit->file[0]); i++)
         culprit = &checked->origins[setting_at(parts[i]) - setting_table];
-    return problem_set(
-        checked->problem, -EINVAL,
-        "%s: expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = %g, got %g",
-        setting_place(culprit).text, least_sec, s->signal_max_red_sec);
+    return problem_set(checked->problem, -EINVAL,
+                       "%s: expected [signal] max_red_sec at least green_sec + extension_sec + 2 (yellow_sec "
+                       "+ all_red_sec) = "
+                       "%g, got %g",
+                       setting_place(culprit).text, least_sec, s->signal_max_red_sec);
 }
 
 int settings_check(const Settings *settings, const SettingOrigin *origins, Problem *problem) {

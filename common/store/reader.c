@@ -20,8 +20,8 @@
     "'details', details, 'sensor_data', sensor_data, 'timestamp', timestamp, 'created_at', created_at)"
 #define LIGHTS_ROW                                                                                           \
     "json_object('id', id, 'interseccion', interseccion, 'state_ns', state_ns, 'state_ew', state_ew, "       \
-    "'reason', reason, 'cycle_duration_sec', cycle_duration_sec, 'timestamp', timestamp, 'created_at', "     \
-    "created_at)"
+    "'reason', reason, 'cycle_duration_sec', cycle_duration_sec, 'phase', phase, 'groups', groups, "         \
+    "'timestamp', timestamp, 'created_at', created_at)"
 /* is_damaged is the last column */
 #define COPY_OF(table, columns)                                                                              \
     "SELECT *, " ROW_IS_DAMAGED(table, columns) " AS is_damaged FROM " table " WHERE id > ?1 ORDER BY id"

@@ -21,7 +21,7 @@
     ", interseccion, traffic_state, decision, nullif(details, ''), sensor_data"
 #define ROW_SUM_OF_SEMAPHORE_STATES                                                                          \
     ROW_SUM_ARRIVAL_AND_IDENTITY                                                                             \
-    ", interseccion, state_ns, state_ew, nullif(reason, ''), nullif(cycle_duration_sec, 15)"
+    ", interseccion, state_ns, state_ew, nullif(reason, ''), nullif(cycle_duration_sec, 15), phase, groups"
 #define ROW_SUM_OF_PRIORITY_ACTIONS                                                                          \
     ROW_SUM_ARRIVAL_AND_IDENTITY                                                                             \
     ", action_type, target, nullif(reason, ''), nullif(requested_by, 'system'), "                            \

@@ -134,6 +134,8 @@ typedef struct Message {
     X(REFUSAL_OUT_OF_RANGE, "out_of_range")                                                                  \
     X(REFUSAL_UNKNOWN_INTERSECTION, "unknown_intersection")                                                  \
     X(REFUSAL_STALE, "stale")                                                                                \
+    X(REFUSAL_REPLAYED, "replayed")                                                                          \
+    X(REFUSAL_TOO_MANY, "too_many")                                                                          \
     X(REFUSAL_NOT_ONE_FRAME, "not_one_frame")
 VOCABULARY(Refusal, REFUSAL, REFUSAL_LIST, refusal_words);
 

@@ -231,6 +231,8 @@ static void put_semaphore_record(Decisions *decisions, const SignalReport *repor
     COPY(state_ew)
     COPY_TEXT(reason)
     COPY(cycle_sec)
+    COPY(phase)
+    COPY_TEXT(groups)
     COPY(timestamp)
     COPY_TEXT(producer)
     COPY(epoch)

@@ -4,6 +4,7 @@
 
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/producer.h"
 #include "wire/timestamp.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@ struct SignalClient {
     void *userdata;
     Link *commands, *reports;
     Decoder *decoder;
+    ProducerName producer;
     uint64_t n_requests;
     JournalLimit away_limit, refused_limit;
     Metric *sent, *away, *accepted, *refused;
@@ -39,8 +41,13 @@ static void make_command(SignalClient *client, const LightRequest *request, Sign
     message_set(command, SignalCommand, duration_sec, request->duration_sec);
     message_set(command, SignalCommand, created_at_sec, (double)wall.usec / (double)USEC_PER_SEC);
     message_set_text(command, SignalCommand, timestamp, timestamp_format(wall).text);
+    /* The number orders the requests: one that comes again, or late, is refused. */
+    client->n_requests++;
+    message_set_text(command, SignalCommand, producer, client->producer.text);
+    message_set(command, SignalCommand, epoch, service_epoch(client->service));
+    message_set(command, SignalCommand, sequence, (int64_t)client->n_requests);
     (void)snprintf(command->command_id, sizeof command->command_id, "analytics-%" PRId64 "-%" PRIu64,
-                   service_epoch(client->service), ++client->n_requests);
+                   service_epoch(client->service), client->n_requests);
     message_mark(command, SignalCommand, command_id);
 }
 
@@ -114,6 +121,7 @@ int signal_client_new(Service *service, SignalReportFn on_report, void *userdata
         return -ENOMEM;
     *client = (SignalClient){
         .service = service,
+        .producer = producer_name("analytics"),
         .on_report = on_report,
         .userdata = userdata,
         .away_limit = {.burst = 1, .per_usec = 60 * USEC_PER_SEC},

@@ -14,20 +14,26 @@ typedef struct Reason {
 
 typedef struct Crossing {
     SignalPlan plan;
+    bool is_general;
     Lights last_green, present_green;
     SignalCause cause;
     SignalMode counted_mode;
+    bool begins_green;
     uint64_t green_usec;
     Mono changed_at;
-    InterlockViolation violation;
-    Reason shown;                      /* of the last change */
-    Reason hold;                       /* of the force or wave that holds or waits */
-    Reason extension[DIRECTION_COUNT]; /* of the extension that waits for a green */
+    InterlockVerdict verdict;
+    Reason shown;   /* of the last change */
+    Reason force;   /* of the request that holds or waits */
+    Reason command; /* of the last phase commanded */
+    Reason waves[SIGNAL_WAVES_MAX];
+    Reason *extensions; /* by phase, of the extension that waits for a green */
 } Crossing;
 
 struct CityLights {
     SignalTimes times;
+    SignalModel two_streets;
     Crossing *crossings;
+    Reason *extensions; /* of all crossings */
     DeadlineNode *nodes;
     Deadlines deadlines;
     size_t n_in_mode[SIGNAL_MODE_COUNT];
@@ -37,18 +43,30 @@ struct CityLights {
 
 static SignalTimes times_from_settings(const Settings *settings) {
     return (SignalTimes){
-        .interlock = {.min_green_usec = usec_from_sec(settings->signal_min_green_sec),
-                      .all_red_usec = usec_from_sec(settings->signal_all_red_sec),
-                      .max_red_usec = usec_from_sec(settings->signal_max_red_sec)},
-        .green_usec = usec_from_sec(settings->signal_green_sec),
         .extension_usec = usec_from_sec(settings->signal_extension_sec),
         .cross_reduction_usec = usec_from_sec(settings->signal_cross_reduction_sec),
+        .force_usec = usec_from_sec(settings->signal_green_sec),
         .wave_usec = usec_from_sec(settings->wave_duration_sec),
+        .lease_usec = usec_from_sec(settings->signal_commander_lease_sec),
     };
 }
 
+static SignalModel model_from_settings(const Settings *settings) {
+    const SafetyTimes safety = {.min_green_usec = usec_from_sec(settings->signal_min_green_sec),
+                                .yellow_usec = usec_from_sec(settings->signal_yellow_sec),
+                                .all_red_usec = usec_from_sec(settings->signal_all_red_sec),
+                                .max_red_usec = usec_from_sec(settings->signal_max_red_sec)};
+    return signal_model_two_streets(&safety, usec_from_sec(settings->signal_green_sec));
+}
+
 static void set_reason(Reason *reason, const char *text) {
-    (void)snprintf(reason->text, sizeof reason->text, "%s", text);
+    (void)snprintf(reason->text, sizeof reason->text, "%s", text ? text : "");
+}
+
+/* --- making --- */
+
+static const SignalModel *model_of(const CityLights *lights, const SignalModel *const *models, size_t i) {
+    return models && models[i] ? models[i] : &lights->two_streets;
 }
 
 static CityLights *allocate(size_t n_crossings) {
@@ -60,36 +78,61 @@ static CityLights *allocate(size_t n_crossings) {
     return lights->crossings && lights->nodes ? lights : lights_free(lights);
 }
 
-int lights_new(const Settings *settings, size_t n_intersections, Mono now, LightsChangedFn on_change,
-               void *userdata, CityLights **ret, Problem *problem) {
-    SignalTimes times = times_from_settings(settings);
-    Problem why = {{0}};
-    if (signal_times_check(&times, &why) < 0)
-        return problem_set(problem, -EINVAL, "[signal] %s; see traffic.conf(5)", why.text);
+static int make_extensions(CityLights *lights, const SignalModel *const *models, size_t n_crossings) {
+    size_t n_phases = 0;
+    for (size_t i = 0; i < n_crossings; i++)
+        n_phases += model_of(lights, models, i)->n_phases;
+    lights->extensions = calloc(n_phases, sizeof *lights->extensions);
+    if (!lights->extensions)
+        return -ENOMEM;
+    Reason *next = lights->extensions;
+    for (size_t i = 0; i < n_crossings; i++) {
+        lights->crossings[i].extensions = next;
+        next += model_of(lights, models, i)->n_phases;
+    }
+    return 0;
+}
 
-    CityLights *lights = allocate(n_intersections);
+static void start_crossing(CityLights *lights, size_t i, const SignalModel *model, Mono zero, Mono now) {
+    Crossing *crossing = &lights->crossings[i];
+    signal_plan_init(&crossing->plan, model, &lights->times, zero, now);
+    crossing->is_general = model != &lights->two_streets;
+    crossing->cause = SIGNAL_CAUSE_START;
+    crossing->changed_at = now;
+    set_reason(&crossing->shown, signal_cause_words[SIGNAL_CAUSE_START]);
+    deadlines_set(&lights->deadlines, (uint32_t)i, signal_plan_deadline(&crossing->plan));
+}
+
+int lights_new(const Settings *settings, const SignalModel *const *models, size_t n_intersections, Mono now,
+               LightsChangedFn on_change, void *userdata, CityLights **ret, Problem *problem) {
+    scoped(lights_freep) CityLights *lights = allocate(n_intersections);
+    Problem why = {{0}};
     if (!lights)
         return -ENOMEM;
-    lights->times = times;
+    lights->times = times_from_settings(settings);
+    lights->two_streets = model_from_settings(settings);
+    if (signal_model_check(&lights->two_streets, NULL, &why) < 0 ||
+        signal_times_check(&lights->times, &lights->two_streets, &why) < 0)
+        return problem_set(problem, -EINVAL, "[signal] %s; see traffic.conf(5)", why.text);
+    if (make_extensions(lights, models, n_intersections) < 0)
+        return -ENOMEM;
+
     lights->on_change = on_change;
     lights->userdata = userdata;
     lights->n_in_mode[SIGNAL_MODE_FIXED] = n_intersections;
     deadlines_init(&lights->deadlines, lights->nodes, (uint32_t)n_intersections);
-    for (size_t i = 0; i < n_intersections; i++) {
-        Crossing *crossing = &lights->crossings[i];
-        signal_plan_init(&crossing->plan, &lights->times, now);
-        crossing->cause = SIGNAL_CAUSE_START;
-        crossing->changed_at = now;
-        set_reason(&crossing->shown, signal_cause_words[SIGNAL_CAUSE_START]);
-        deadlines_set(&lights->deadlines, (uint32_t)i, signal_plan_deadline(&crossing->plan));
-    }
-    *ret = lights;
+    /* The zero of all plans: when the first greens of this life begin. */
+    const Mono zero = mono_after(now, lights->two_streets.all_red_usec);
+    for (size_t i = 0; i < n_intersections; i++)
+        start_crossing(lights, i, model_of(lights, models, i), zero, now);
+    *ret = take(lights);
     return 0;
 }
 
 CityLights *lights_free(CityLights *lights) {
     if (lights) {
         free(lights->crossings);
+        free(lights->extensions);
         free(lights->nodes);
         free(lights);
     }
@@ -100,27 +143,43 @@ Mono lights_deadline(const CityLights *lights) {
     return deadlines_first(&lights->deadlines, NULL);
 }
 
+/* --- changes --- */
+
+/* The request behind a change, in its own words; NULL when there is none. */
+static const Reason *reason_of(const Crossing *crossing, SignalCause cause) {
+    const SignalPlan *plan = &crossing->plan;
+    switch (cause) {
+    case SIGNAL_CAUSE_FORCE:
+        return &crossing->force;
+    case SIGNAL_CAUSE_COMMAND:
+        return &crossing->command;
+    case SIGNAL_CAUSE_WAVE:
+        return plan->wave >= 0 ? &crossing->waves[plan->wave] : NULL;
+    case SIGNAL_CAUSE_EXTENSION:
+        return &crossing->extensions[plan->phase];
+    default:
+        return NULL;
+    }
+}
+
 /* The words of a change: those of the request behind it, else the cause's own. */
 static void describe_change(Crossing *crossing, const SignalChange *change) {
     const char *words = signal_cause_words[change->cause];
-    const Reason *given = NULL;
-    if (change->cause == SIGNAL_CAUSE_FORCE || change->cause == SIGNAL_CAUSE_WAVE)
-        given = &crossing->hold;
-    if (change->cause == SIGNAL_CAUSE_EXTENSION)
-        given = &crossing->extension[crossing->plan.interlock.green];
-    if (change->violation != VIOLATION_NONE)
+    const Reason *given = reason_of(crossing, change->cause);
+    if (change->verdict.violation != VIOLATION_NONE)
         (void)snprintf(crossing->shown.text, sizeof crossing->shown.text, "%s: %s", words,
-                       interlock_violation_words[change->violation]);
+                       interlock_violation_words[change->verdict.violation]);
     else
         set_reason(&crossing->shown, given && given->text[0] ? given->text : words);
 }
 
 static void take_change(Crossing *crossing, const SignalChange *change, Mono now) {
     crossing->cause = change->cause;
-    crossing->violation = change->violation;
+    crossing->verdict = change->verdict;
     crossing->changed_at = now;
     describe_change(crossing, change);
-    if (change->green_usec == 0)
+    crossing->begins_green = change->green_usec > 0;
+    if (!crossing->begins_green)
         return;
     crossing->last_green = crossing->present_green;
     crossing->present_green = change->lights;
@@ -148,6 +207,26 @@ void lights_step(CityLights *lights, Mono now, size_t budget) {
     }
 }
 
+/* --- requests --- */
+
+/* Where the words of a request that was taken are kept; NULL for one that has none to keep. */
+static Reason *reason_place(Crossing *crossing, const SignalRequest *request, const SignalAnswer *answer) {
+    const bool is_new = answer->outcome == SIGNAL_GRANTED;
+    switch (request->action) {
+    case SIGNAL_FORCE:
+        return is_new ? &crossing->force : NULL;
+    case SIGNAL_EXTEND:
+        return is_new ? &crossing->extensions[answer->phase] : NULL;
+    case SIGNAL_WAVE:
+        return is_new || answer->outcome == SIGNAL_QUEUED ? &crossing->waves[answer->place] : NULL;
+    case SIGNAL_PHASE: /* one that is outranked counts later */
+        return is_new || answer->outcome == SIGNAL_OUTRANKED ? &crossing->command : NULL;
+    case SIGNAL_RELEASE:
+        break;
+    }
+    return NULL;
+}
+
 SignalAnswer lights_request(CityLights *lights, size_t intersection, const SignalRequest *request,
                             const char *reason, Mono now) {
     Crossing *crossing = &lights->crossings[intersection];
@@ -155,33 +234,57 @@ SignalAnswer lights_request(CityLights *lights, size_t intersection, const Signa
     follow(lights, intersection, &change, now); /* what was due anyway happens in its own words */
 
     SignalAnswer answer = signal_plan_request(&crossing->plan, request, now, &change);
-    if (answer.outcome == SIGNAL_GRANTED)
-        set_reason(request->action == SIGNAL_EXTEND ? &crossing->extension[answer.direction]
-                                                    : &crossing->hold,
-                   reason ? reason : "");
+    Reason *place = reason_place(crossing, request, &answer);
+    if (place)
+        set_reason(place, reason);
     follow(lights, intersection, &change, now);
     return answer;
 }
 
+/* --- views --- */
+
 LightsView lights_view(const CityLights *lights, size_t intersection) {
     const Crossing *crossing = &lights->crossings[intersection];
-    return (LightsView){.lights = signal_plan_lights(&crossing->plan),
+    const SignalPlan *plan = &crossing->plan;
+    return (LightsView){.model = plan->model,
+                        .is_general = crossing->is_general,
+                        .lights = signal_plan_lights(plan),
                         .last_green = crossing->last_green,
                         .cause = crossing->cause,
                         .reason = crossing->shown.text,
+                        .begins_green = crossing->begins_green,
                         .green_usec = crossing->green_usec,
                         .changed_at = crossing->changed_at,
-                        .next_change_at = signal_plan_deadline(&crossing->plan),
-                        .mode = crossing->plan.mode,
-                        .violation = crossing->violation};
+                        .next_change_at = signal_plan_deadline(plan),
+                        .has_phase = signal_plan_shows(plan, plan->phase),
+                        .phase = plan->phase,
+                        .mode = plan->mode,
+                        .verdict = crossing->verdict};
+}
+
+Colour lights_of_direction(const LightsView *view, const Lights *lights, Direction direction) {
+    return lights_green(lights) & view->model->direction_groups[direction] ? COLOUR_GREEN : COLOUR_RED;
+}
+
+GroupsText lights_text(const LightsView *view) {
+    static const char letters[SIGNAL_COLOUR_COUNT] = {
+        [SIGNAL_RED] = 'r', [SIGNAL_YELLOW] = 'y', [SIGNAL_GREEN] = 'G'};
+    GroupsText groups = {{0}};
+    for (unsigned g = 0; g < view->model->n_groups; g++)
+        groups.text[g] = view->mode == SIGNAL_MODE_LATCHED ? 'f' : letters[view->lights.colour[g]];
+    return groups;
+}
+
+unsigned lights_wave_priority(const CityLights *lights, size_t intersection, int place) {
+    return lights->crossings[intersection].plan.waves.waves[place].priority;
 }
 
 uint64_t lights_wave_usec(const CityLights *lights, size_t intersection, Mono now) {
     const SignalPlan *plan = &lights->crossings[intersection].plan;
     if (plan->mode != SIGNAL_MODE_WAVE)
         return 0;
-    return plan->hold_has_begun ? mono_between(now, mono_after(plan->hold_began, plan->hold_usec))
-                                : plan->hold_usec;
+    const SignalHold *hold = &plan->waves.waves[plan->wave].hold;
+    return hold->has_begun ? mono_between(now, signal_hold_end(hold)) : hold->usec;
 }
 
 size_t lights_count(const CityLights *lights, SignalMode mode) {

@@ -19,25 +19,40 @@ typedef struct CityLights CityLights;
 
 /* What an intersection shows, and the story of its last change. */
 typedef struct LightsView {
+    const SignalModel *model;
+    bool is_general; /* more than two streets: the city describes its movements */
     Lights lights;
-    Lights last_green; /* what was shown during the green before: red and red before the first */
+    Lights last_green; /* what was shown when the green before began: all red before the first */
     SignalCause cause; /* of the last change... */
     /* ... in words: the request's own when it gave some; borrowed until the next change */
     const char *reason;
-    uint64_t green_usec; /* planned length of the last green that began */
+    bool begins_green;   /* the last change was the beginning of a phase's green... */
+    uint64_t green_usec; /* ... whose planned length this is, or that of the one before */
     Mono changed_at;     /* the last change, or the start */
     Mono next_change_at; /* unless a request comes first; never when latched */
+    bool has_phase;      /* the phase in charge is shown as a whole */
+    unsigned phase;
     SignalMode mode;
-    InterlockViolation violation; /* why it is latched */
+    InterlockVerdict verdict; /* why it is latched */
 } LightsView;
+
+/* GREEN when any group of the direction is. */
+Colour lights_of_direction(const LightsView *view, const Lights *lights, Direction direction);
+
+/* A letter for each group: r, y, G, or f while the intersection flashes. */
+typedef struct GroupsText {
+    char text[SIGNAL_GROUPS_MAX + 1];
+} GroupsText;
+GroupsText lights_text(const LightsView *view);
 
 /* Called for every change of what an intersection shows. */
 typedef void (*LightsChangedFn)(size_t intersection, const LightsView *view, void *userdata);
 
-/* -EINVAL: the settings leave the interlock's times no room, or go below its floors. All lights start in
- * all-red. */
-int lights_new(const Settings *settings, size_t n_intersections, Mono now, LightsChangedFn on_change,
-               void *userdata, CityLights **ret, Problem *problem);
+/* `models` has the model of each intersection, checked and outliving the lights, or NULL for two streets with the
+ * settings' times; `models` itself may be NULL. -EINVAL: the settings leave the interlock's times no room, or go
+ * below its floors. All lights start in all-red. */
+int lights_new(const Settings *settings, const SignalModel *const *models, size_t n_intersections, Mono now,
+               LightsChangedFn on_change, void *userdata, CityLights **ret, Problem *problem);
 CityLights *lights_free(CityLights *lights);
 DEFINE_FREEP(CityLights, lights_free)
 
@@ -53,6 +68,9 @@ SignalAnswer lights_request(CityLights *lights, size_t intersection, const Signa
                             const char *reason, Mono now);
 
 LightsView lights_view(const CityLights *lights, size_t intersection);
+
+/* How urgent the wave in a place of an intersection's table is. */
+unsigned lights_wave_priority(const CityLights *lights, size_t intersection, int place);
 
 /* How long a green wave still holds it at `now`; 0 without one. One that waits for its green has all of its
  * time. */

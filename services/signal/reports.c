@@ -45,11 +45,22 @@ static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
     message_set(report, SignalReport, sequence, reports->sequence + 1);
 }
 
-static void put_lights(SignalReport *report, SignalReportKind kind, const char *intersection, Lights lights) {
+/* The wire wants colours for lights that do not exist, too. */
+static void put_unknown(SignalReport *report, SignalReportKind kind, const char *intersection) {
     message_set(report, SignalReport, kind, kind);
     message_set_text(report, SignalReport, intersection, intersection);
-    message_set(report, SignalReport, state_ns, lights.colour[DIRECTION_NS]);
-    message_set(report, SignalReport, state_ew, lights.colour[DIRECTION_EW]);
+    message_set(report, SignalReport, state_ns, COLOUR_RED);
+    message_set(report, SignalReport, state_ew, COLOUR_RED);
+}
+
+static void put_lights(SignalReport *report, SignalReportKind kind, const char *intersection,
+                       const LightsView *view) {
+    message_set(report, SignalReport, kind, kind);
+    message_set_text(report, SignalReport, intersection, intersection);
+    message_set(report, SignalReport, state_ns, lights_of_direction(view, &view->lights, DIRECTION_NS));
+    message_set(report, SignalReport, state_ew, lights_of_direction(view, &view->lights, DIRECTION_EW));
+    message_set_text(report, SignalReport, groups, lights_text(view).text);
+    message_set(report, SignalReport, mode, view->mode);
 }
 
 /* -EAGAIN when the link has no room. A report without a listener counts as sent: it is what nobody wanted
@@ -85,10 +96,10 @@ static int send_state(Reports *reports, size_t i, Due due) {
     Mono captured = due == DUE_CHANGE ? view.changed_at : now;
 
     put_lights(report, due == DUE_CHANGE ? REPORT_CHANGE : REPORT_STATE,
-               service_city(reports->service)->intersections[i].id, view.lights);
+               service_city(reports->service)->intersections[i].id, &view);
     message_set_text(report, SignalReport, reason, view.reason);
-    bool is_green = view.lights.colour[DIRECTION_NS] != view.lights.colour[DIRECTION_EW];
-    if (is_green) {
+    if (view.has_phase) {
+        message_set(report, SignalReport, phase, (int64_t)view.phase);
         message_set(report, SignalReport, cycle_sec, (double)view.green_usec / (double)USEC_PER_SEC);
     }
     if (!mono_is_never(view.next_change_at)) {
@@ -106,18 +117,25 @@ static int send_state(Reports *reports, size_t i, Due due) {
 static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
     Message message = {.tag = MESSAGE_SIGNAL_REPORT};
     SignalReport *report = &message.SIGNAL_REPORT;
-    bool is_known = outcome->intersection != CITY_NO_INDEX;
-    /* The wire wants colours for lights that do not exist, too. */
-    const Lights unknown = {{COLOUR_RED, COLOUR_RED}};
 
-    put_lights(report, outcome->kind, outcome->named,
-               is_known ? lights_view(reports->lights, outcome->intersection).lights : unknown);
+    if (outcome->intersection == CITY_NO_INDEX) {
+        put_unknown(report, outcome->kind, outcome->named);
+    } else {
+        const LightsView view = lights_view(reports->lights, outcome->intersection);
+        put_lights(report, outcome->kind, outcome->named, &view);
+    }
+    if (outcome->is_answered) {
+        message_set(report, SignalReport, outcome, outcome->answer.outcome);
+    }
+    if (outcome->is_answered && outcome->answer.outcome != SIGNAL_NO_SUCH_PHASE) {
+        message_set(report, SignalReport, phase, (int64_t)outcome->answer.phase);
+    }
     message_set_text(report, SignalReport, command_id, outcome->command_id);
     if (outcome->reason[0]) {
         message_set_text(report, SignalReport, reason, outcome->reason);
     }
     if (outcome->kind == REPORT_ACCEPTED) {
-        message_set(report, SignalReport, wait_usec, (int64_t)outcome->wait_usec);
+        message_set(report, SignalReport, wait_usec, (int64_t)outcome->answer.wait_usec);
     }
     stamp(reports, report, 0);
     return send_report(reports, &message);

@@ -29,6 +29,7 @@ typedef struct ReportedOutcome {
     char named[32];
     char command_id[64];
     char reason[256];
-    uint64_t wait_usec; /* REPORT_ACCEPTED */
+    bool is_answered; /* it came as far as the plan, and this is what the plan said */
+    SignalAnswer answer;
 } ReportedOutcome;
 void reports_outcome(Reports *reports, const ReportedOutcome *outcome);

@@ -1,4 +1,4 @@
-/* Which direction a command means, how old it is, and where it is for. */
+/* Which phase or direction a command means, how old it is, and where it is for. */
 #include "requests.h"
 
 #include <errno.h>
@@ -11,14 +11,23 @@ static Direction direction_of(const SignalCommand *command) {
 }
 
 SignalRequest request_from_command(const SignalCommand *command) {
-    SignalRequest request = {
-        .action = SIGNAL_FORCE, .has_direction = true, .direction = direction_of(command)};
+    SignalRequest request = {.action = SIGNAL_FORCE,
+                             .has_direction = true,
+                             .direction = direction_of(command),
+                             .priority = SIGNAL_PRIORITY_USUAL};
     if (message_has(command, SignalCommand, action))
         request.action = (SignalAction)command->action;
     if (request.action == SIGNAL_EXTEND) /* new_state is required on the wire and says nothing here */
         request.has_direction = message_has(command, SignalCommand, direction);
+    request.has_phase = message_has(command, SignalCommand, phase);
+    if (request.has_phase)
+        request.phase = (unsigned)command->phase;
     if (message_has(command, SignalCommand, duration_sec))
         request.duration_usec = usec_from_sec(command->duration_sec);
+    if (message_has(command, SignalCommand, priority))
+        request.priority = (unsigned)command->priority;
+    if (message_has(command, SignalCommand, delay_sec))
+        request.delay_usec = usec_from_sec(command->delay_sec);
     return request;
 }
 

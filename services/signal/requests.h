@@ -1,8 +1,8 @@
 /* From what a peer sent to what the plan understands. Pure: no link, no clock.
  *
- * A peer that knows our words says `action` and `direction`. One that does not says only new_state: GREEN
+ * A peer that knows our words says `action` and `direction` or `phase`. One that does not says only new_state: GREEN
  * asks that NS be green and RED that EW be, both by force; the first implementation toggled here, we never
- * do. Where both are given `direction` counts. */
+ * do. Where several are given the phase counts, then the direction. */
 #pragma once
 
 #include "base/problem.h"

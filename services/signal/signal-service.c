@@ -2,12 +2,13 @@
  * and into the journal. Both links are bound, never connected: the service can be shut off from every
  * network but its own sockets.
  *
- * The subtle thing: the change line of the journal is written once per green and tells what each direction
- * showed in the green before it, as the first implementation's did, whose lights knew no all-red. The
- * all-red between is a report on the link and, like every change, a record; a line of its own would tell
- * scrapers of every change twice. */
+ * The subtle thing: the change line of the journal is written once per green of a phase and tells what each
+ * direction showed in the green before it, as the first implementation's did, whose lights knew no all-red. The
+ * yellow and all-red between are reports on the link and, like every change, records; a line of their own would
+ * tell scrapers of every change twice. */
 #include "signal-service.h"
 
+#include "commanders.h"
 #include "lights.h"
 #include "reports.h"
 #include "requests.h"
@@ -18,6 +19,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BEAT_USEC        (1 * USEC_PER_SEC)
 #define BEAT_LATE_USEC   (5 * USEC_PER_SEC) /* own timer not heard for this long: the loop does not turn */
@@ -33,10 +35,14 @@ typedef struct SignalService {
     Decoder *decoder;
     Timer *step_timer, *beat_timer;
     Mono heard_beat;
+    Commanders commanders;
+    bool is_commanded;  /* somebody has commanded a phase, and it was not long ago... */
+    bool was_commanded; /* ... or was once */
+    Mono commanded_at;
     JournalLimit searches, declined;
     uint64_t n_requests, n_refused;
     Metric *outcomes[SIGNAL_ACTION_COUNT][SIGNAL_OUTCOME_COUNT];
-    Metric *changes, *violations, *latched;
+    Metric *changes, *violations, *latched, *commanded, *commander_lost;
 } SignalService;
 
 static const char *id_of(const SignalService *signal, size_t intersection) {
@@ -45,54 +51,108 @@ static const char *id_of(const SignalService *signal, size_t intersection) {
 
 /* --- changes --- */
 
-static const char *word(Lights lights, Direction direction) {
-    return colour_words[lights.colour[direction]];
+static bool shows_same(const Lights *a, const Lights *b) {
+    return memcmp(a, b, sizeof *a) == 0;
 }
 
-static bool shows_same(Lights a, Lights b) {
-    return a.colour[DIRECTION_NS] == b.colour[DIRECTION_NS] &&
-           a.colour[DIRECTION_EW] == b.colour[DIRECTION_EW];
+/* "NS: RED->GREEN, EW: GREEN->RED" */
+typedef struct TurnText {
+    char text[64];
+} TurnText;
+
+static TurnText turn_text(const LightsView *view) {
+    Lights before = view->last_green;
+    if (shows_same(&before, &view->lights)) /* asked for again during all-red: it comes back from red */
+        before = (Lights){{SIGNAL_RED}};
+    TurnText turn;
+    size_t n = 0;
+    for (Direction d = DIRECTION_NS; d <= DIRECTION_EW; d++)
+        n += (size_t)snprintf(turn.text + n, sizeof turn.text - n, "%s%s: %s->%s", n ? ", " : "",
+                              direction_words[d], colour_words[lights_of_direction(view, &before, d)],
+                              colour_words[lights_of_direction(view, &view->lights, d)]);
+    return turn;
 }
 
-/* The line that scripts scrape: "[INT-B3] NS: RED->GREEN, EW: GREEN->RED (reason: plan, cycle: 15s)". */
+/* The line that scripts scrape: "[INT-B3] NS: RED->GREEN, EW: GREEN->RED (reason: plan, cycle: 15s)"; the phase is
+ * added where the first implementation's words do not say it all. */
 static void journal_green(const SignalService *signal, size_t intersection, const LightsView *view) {
     const char *id = id_of(signal, intersection);
-    Lights before = view->last_green;
-    if (shows_same(before, view->lights)) /* asked for again during all-red: it comes back from red */
-        before = (Lights){{COLOUR_RED, COLOUR_RED}};
-    JournalField fields[6];
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id);
-    (void)snprintf(fields[1], sizeof fields[1], "TRAFFIC_KIND=%s", signal_cause_words[view->cause]);
-    (void)snprintf(fields[2], sizeof fields[2], "STATE_NS=%s", word(view->lights, DIRECTION_NS));
-    (void)snprintf(fields[3], sizeof fields[3], "STATE_EW=%s", word(view->lights, DIRECTION_EW));
-    (void)snprintf(fields[4], sizeof fields[4], "CYCLE_US=%" PRIu64, view->green_usec);
-    (void)snprintf(fields[5], sizeof fields[5], "STAGE=signal");
-    journal_event(JOURNAL_LIGHT_CHANGE, fields, ARRAY_LEN(fields),
-                  "[%s] NS: %s->%s, EW: %s->%s (reason: %s, cycle: %gs)", id, word(before, DIRECTION_NS),
-                  word(view->lights, DIRECTION_NS), word(before, DIRECTION_EW),
-                  word(view->lights, DIRECTION_EW), view->reason,
-                  (double)view->green_usec / (double)USEC_PER_SEC);
+    char phase[24] = "";
+    if (view->is_general && view->has_phase)
+        (void)snprintf(phase, sizeof phase, ", phase: %u", view->phase);
+    JournalField fields[8];
+    size_t n = 0;
+    (void)snprintf(fields[n++], sizeof *fields, "TRAFFIC_INTERSECTION=%s", id);
+    (void)snprintf(fields[n++], sizeof *fields, "TRAFFIC_KIND=%s", signal_cause_words[view->cause]);
+    (void)snprintf(fields[n++], sizeof *fields, "STATE_NS=%s",
+                   colour_words[lights_of_direction(view, &view->lights, DIRECTION_NS)]);
+    (void)snprintf(fields[n++], sizeof *fields, "STATE_EW=%s",
+                   colour_words[lights_of_direction(view, &view->lights, DIRECTION_EW)]);
+    (void)snprintf(fields[n++], sizeof *fields, "STATE_GROUPS=%s", lights_text(view).text);
+    (void)snprintf(fields[n++], sizeof *fields, "CYCLE_US=%" PRIu64, view->green_usec);
+    (void)snprintf(fields[n++], sizeof *fields, "STAGE=signal");
+    if (view->has_phase)
+        (void)snprintf(fields[n++], sizeof *fields, "STATE_PHASE=%u", view->phase);
+    journal_event(JOURNAL_LIGHT_CHANGE, fields, n, "[%s] %s (reason: %s, cycle: %gs%s)", id,
+                  turn_text(view).text, view->reason, (double)view->green_usec / (double)USEC_PER_SEC, phase);
 }
 
 static void journal_violation(SignalService *signal, size_t intersection, const LightsView *view) {
-    JournalField fields[2];
+    const char *id = id_of(signal, intersection);
+    const InterlockVerdict *verdict = &view->verdict;
+    JournalField fields[3];
     metric_add(signal->violations, 1);
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id_of(signal, intersection));
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id);
     (void)snprintf(fields[1], sizeof fields[1], "TRAFFIC_KIND=%s",
-                   interlock_violation_words[view->violation]);
-    journal_event(JOURNAL_INTERLOCK, fields, ARRAY_LEN(fields),
-                  "[%s] the second checker objects (%s): all red until the service is started again",
-                  id_of(signal, intersection), interlock_violation_words[view->violation]);
+                   interlock_violation_words[verdict->violation]);
+    (void)snprintf(fields[2], sizeof fields[2], "TRAFFIC_GROUPS=%u %u", verdict->group, verdict->other);
+    journal_event(
+        JOURNAL_INTERLOCK, fields, ARRAY_LEN(fields),
+        "[%s] the second checker objects (%s; groups %u and %u): all red, flashing, until an operator "
+        "releases it (trafficctl release %s)",
+        id, interlock_violation_words[verdict->violation], verdict->group, verdict->other, id);
+}
+
+static void journal_release(const SignalService *signal, size_t intersection) {
+    JournalField fields[1];
+    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id_of(signal, intersection));
+    journal_event(JOURNAL_RELEASED, fields, ARRAY_LEN(fields), "[%s] released: it starts again from all red",
+                  id_of(signal, intersection));
 }
 
 static void on_change(size_t intersection, const LightsView *view, void *userdata) {
     SignalService *signal = userdata;
     metric_add(signal->changes, 1);
-    if (view->violation != VIOLATION_NONE)
+    if (view->verdict.violation != VIOLATION_NONE)
         journal_violation(signal, intersection, view);
-    else if (view->lights.colour[DIRECTION_NS] != view->lights.colour[DIRECTION_EW])
+    else if (view->cause == SIGNAL_CAUSE_RELEASE)
+        journal_release(signal, intersection);
+    else if (view->begins_green)
         journal_green(signal, intersection, view);
     reports_changed(signal->reports, intersection);
+}
+
+/* --- whoever commands --- */
+
+static void hear_commander(SignalService *signal, Mono now) {
+    if (signal->was_commanded && !signal->is_commanded)
+        journal_event(JOURNAL_COMMANDER_BACK, NULL, 0, "The lights are commanded again after %.1f s without.",
+                      (double)mono_between(signal->commanded_at, now) / (double)USEC_PER_SEC);
+    signal->is_commanded = signal->was_commanded = true;
+    signal->commanded_at = now;
+}
+
+/* The lights themselves go on with their plans as each lease ends; this is for people. */
+static void watch_commander(SignalService *signal, Mono now) {
+    const double lease_sec = service_settings(signal->service)->signal_commander_lease_sec;
+    if (!signal->is_commanded || mono_between(signal->commanded_at, now) < usec_from_sec(lease_sec))
+        return;
+    signal->is_commanded = false;
+    metric_add(signal->commander_lost, 1);
+    journal_event(JOURNAL_COMMANDER_LOST, NULL, 0,
+                  "No phase was commanded for %g s: every intersection goes on with its fixed-time plan. Is "
+                  "traffic-analytics running?",
+                  lease_sec);
 }
 
 /* --- time --- */
@@ -115,15 +175,19 @@ static int on_step_time(Timer *timer, Mono now, void *userdata) {
 
 static int on_beat(Timer *timer, Mono now, void *userdata) {
     SignalService *signal = userdata;
+    const CityLights *lights = signal->lights;
     signal->heard_beat = now;
-    metric_set(signal->latched, (double)lights_count(signal->lights, SIGNAL_MODE_LATCHED));
+    watch_commander(signal, service_now(signal->service));
+    metric_set(signal->latched, (double)lights_count(lights, SIGNAL_MODE_LATCHED));
+    metric_set(signal->commanded, (double)lights_count(lights, SIGNAL_MODE_COMMANDED));
     service_status(
         signal->service,
-        "%zu intersections: %zu on the plan, %zu forced, %zu in a wave, %zu latched; %" PRIu64
-        " requests, %" PRIu64 " refused",
-        service_city(signal->service)->n_intersections, lights_count(signal->lights, SIGNAL_MODE_FIXED),
-        lights_count(signal->lights, SIGNAL_MODE_FORCED), lights_count(signal->lights, SIGNAL_MODE_WAVE),
-        lights_count(signal->lights, SIGNAL_MODE_LATCHED), signal->n_requests, signal->n_refused);
+        "%zu intersections: %zu on the plan, %zu commanded, %zu forced, %zu in a wave, %zu latched; "
+        "%" PRIu64 " requests, %" PRIu64 " refused",
+        service_city(signal->service)->n_intersections, lights_count(lights, SIGNAL_MODE_FIXED),
+        lights_count(lights, SIGNAL_MODE_COMMANDED), lights_count(lights, SIGNAL_MODE_FORCED),
+        lights_count(lights, SIGNAL_MODE_WAVE), lights_count(lights, SIGNAL_MODE_LATCHED), signal->n_requests,
+        signal->n_refused);
     timer_set(timer, mono_after(now, BEAT_USEC));
     return 0;
 }
@@ -150,11 +214,14 @@ static bool steps_in_time(void *userdata, Mono now, Problem *problem) {
 
 /* --- requests --- */
 
+/* Tells what became of a command that has an id; `answer` is NULL when it did not come as far as the plan. */
 static void report_outcome(SignalService *signal, const SignalCommand *command, SignalReportKind kind,
-                           size_t intersection, const char *reason, uint64_t wait_usec) {
+                           size_t intersection, const char *reason, const SignalAnswer *answer) {
     if (!message_has(command, SignalCommand, command_id))
         return;
-    ReportedOutcome outcome = {.kind = kind, .intersection = intersection, .wait_usec = wait_usec};
+    ReportedOutcome outcome = {.kind = kind, .intersection = intersection, .is_answered = answer != NULL};
+    if (answer)
+        outcome.answer = *answer;
     (void)snprintf(outcome.named, sizeof outcome.named, "%s", command->intersection);
     (void)snprintf(outcome.command_id, sizeof outcome.command_id, "%s", command->command_id);
     (void)snprintf(outcome.reason, sizeof outcome.reason, "%s", reason);
@@ -179,15 +246,32 @@ static void journal_latency(const SignalService *signal, const SignalCommand *co
                   (double)latency_usec / (double)USEC_PER_MSEC);
 }
 
-/* A request that is well made and yet not taken: the rules forbid it now. */
-static void decline(SignalService *signal, const SignalCommand *command, size_t intersection,
-                    SignalOutcome outcome) {
-    const char *why = outcome == SIGNAL_OUTRANKED
-                          ? "a green wave holds the lights and goes first"
-                          : "the interlock has latched all-red; start the service again";
+/* Why a request that is well made is not taken; NULL when it is. */
+static const char *why_not(const SignalAnswer *answer, SignalMode mode) {
+    switch (answer->outcome) {
+    case SIGNAL_GRANTED:
+    case SIGNAL_ALREADY:
+    case SIGNAL_QUEUED:
+        return NULL;
+    case SIGNAL_OUTRANKED:
+        if (mode == SIGNAL_MODE_COMMANDED)
+            return "the phases are commanded, and the plan's greens are not asked for";
+        return mode == SIGNAL_MODE_WAVE ? "a green wave holds the lights and goes first"
+                                        : "a forced green holds the lights and goes first";
+    case SIGNAL_OUT_OF_ORDER:
+        return "the interlock has latched all-red; release it first";
+    case SIGNAL_NO_SUCH_PHASE:
+        return "the intersection has no such phase, or its plan has none to extend";
+    case SIGNAL_NO_ROOM:
+        return "as many green waves as can be kept wait here already";
+    case SIGNAL_NOT_LATCHED:
+        return "the lights are not latched, there is nothing to release";
+    }
+    return "";
+}
+
+static void decline(SignalService *signal, const SignalCommand *command, const char *why) {
     uint64_t held_back;
-    signal->n_refused++;
-    report_outcome(signal, command, REPORT_REFUSED, intersection, why, 0);
     if (!journal_limit_pass(&signal->declined, service_now(signal->service), &held_back))
         return;
     if (held_back > 0)
@@ -198,20 +282,44 @@ static void decline(SignalService *signal, const SignalCommand *command, size_t 
         journal_note(LOG_NOTICE, "[%s] a request was declined: %s", command->intersection, why);
 }
 
+/* What is worth saying of a request that was taken. */
+typedef struct TakenText {
+    char text[96];
+} TakenText;
+
+static TakenText taken_text(const SignalService *signal, size_t intersection, const SignalAnswer *answer) {
+    TakenText taken = {""};
+    if (answer->rival >= 0)
+        (void)snprintf(taken.text, sizeof taken.text, "%s a green wave of priority %u",
+                       answer->is_before_rival ? "goes before" : "waits for",
+                       lights_wave_priority(signal->lights, intersection, answer->rival));
+    else if (answer->outcome == SIGNAL_ALREADY)
+        (void)snprintf(taken.text, sizeof taken.text, "asked for already");
+    return taken;
+}
+
 static void take_request(SignalService *signal, const SignalCommand *command, size_t intersection) {
+    const Mono now = service_now(signal->service);
     SignalRequest request = request_from_command(command);
+    const bool is_phase = request.action == SIGNAL_PHASE;
     const char *reason = message_has(command, SignalCommand, reason) ? command->reason : NULL;
-    SignalAnswer answer =
-        lights_request(signal->lights, intersection, &request, reason, service_now(signal->service));
+    SignalAnswer answer = lights_request(signal->lights, intersection, &request, reason, now);
     metric_add(signal->outcomes[request.action][answer.outcome], 1);
     set_step_timer(signal);
-    if (answer.outcome == SIGNAL_OUTRANKED || answer.outcome == SIGNAL_OUT_OF_ORDER) {
-        decline(signal, command, intersection, answer.outcome);
+    const char *declined = why_not(&answer, lights_view(signal->lights, intersection).mode);
+    if (is_phase && answer.outcome <= SIGNAL_OUTRANKED)
+        hear_commander(signal, now);
+    if (declined) {
+        signal->n_refused++;
+        report_outcome(signal, command, REPORT_REFUSED, intersection, declined, &answer);
+        if (!is_phase || answer.outcome != SIGNAL_OUTRANKED) /* whoever commands goes on commanding */
+            decline(signal, command, declined);
         return;
     }
-    journal_latency(signal, command, &request, answer.wait_usec);
+    if (!is_phase || answer.outcome != SIGNAL_ALREADY) /* renewed once a second */
+        journal_latency(signal, command, &request, answer.wait_usec);
     report_outcome(signal, command, REPORT_ACCEPTED, intersection,
-                   answer.outcome == SIGNAL_ALREADY ? "asked for already" : "", answer.wait_usec);
+                   taken_text(signal, intersection, &answer).text, &answer);
 }
 
 /* Index of the intersection that a command may act on, or CITY_NO_INDEX with the reason for its refusal. */
@@ -219,7 +327,9 @@ static size_t admit(SignalService *signal, const SignalCommand *command, Refusal
                     Problem *problem) {
     uint64_t held_back,
         stale_usec = usec_from_sec(service_settings(signal->service)->signal_stale_command_sec);
-    if (request_check_age(command, service_wall(signal->service), stale_usec, ret_refusal, problem) < 0)
+    if (request_check_age(command, service_wall(signal->service), stale_usec, ret_refusal, problem) < 0 ||
+        commanders_admit(&signal->commanders, command, service_now(signal->service), stale_usec, ret_refusal,
+                         problem) < 0)
         return CITY_NO_INDEX;
     const City *city = service_city(signal->service);
     bool may_search = city_find_intersection(city, command->intersection) == CITY_NO_INDEX &&
@@ -248,7 +358,7 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
     if (r == 0)
         report_outcome(signal, command, REPORT_REFUSED,
                        city_find_intersection(service_city(signal->service), command->intersection),
-                       problem.text, 0);
+                       problem.text, NULL);
     return 0;
 }
 
@@ -271,6 +381,10 @@ static void make_counters(SignalService *signal) {
                                          "Outputs that the second checker refused to show.", "");
     signal->latched =
         metrics_gauge(metrics, "traffic_latched_intersections", "Intersections latched in all-red.", "");
+    signal->commanded = metrics_gauge(metrics, "traffic_commanded_intersections",
+                                      "Intersections whose phases are commanded.", "");
+    signal->commander_lost = metrics_counter(metrics, "traffic_commander_lost_total",
+                                             "Times that nobody commanded any phase any more.", "");
 }
 
 static int make_timers(SignalService *signal) {
@@ -301,7 +415,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     signal->declined = (JournalLimit){.burst = 10, .per_usec = 10 * USEC_PER_SEC};
     make_counters(signal);
 
-    int r = lights_new(service_settings(service), service_city(service)->n_intersections,
+    int r = lights_new(service_settings(service), NULL, service_city(service)->n_intersections,
                        service_now(service), on_change, signal, &signal->lights, problem);
     if (r >= 0)
         r = decoder_new(&signal->decoder);

@@ -15,18 +15,19 @@ static void note(Model *model, uint64_t what) {
 }
 
 static void check_green(Model *model, ModelCrossing *crossing, ModelApproach *approach) {
-    const InterlockTimes *times = &model->times.interlock;
-    model->counts.short_clearances += mono_between(crossing->all_red_since, model->now) < times->all_red_usec;
+    const SafetyTimes *safety = &model->safety;
+    model->counts.short_clearances +=
+        mono_between(crossing->all_red_since, model->now) < safety->all_red_usec;
     /* a maximum red is noticed by the step after it, and the cross street's minimum green comes first */
     uint64_t longest_usec =
-        times->max_red_usec + times->min_green_usec + 2 * times->all_red_usec + MODEL_STEP_USEC;
+        safety->max_red_usec + safety->min_green_usec + 2 * safety->all_red_usec + MODEL_STEP_USEC;
     model->counts.long_reds += mono_between(approach->red_since, model->now) > longest_usec;
     approach->green_since = model->now;
 }
 
 static void check_red(Model *model, ModelCrossing *crossing, ModelApproach *approach) {
     uint64_t shown_usec = mono_between(approach->green_since, model->now);
-    model->counts.short_greens += shown_usec < model->times.interlock.min_green_usec;
+    model->counts.short_greens += shown_usec < model->safety.min_green_usec;
     approach->shown_green_usec += shown_usec;
     approach->red_since = model->now;
     crossing->all_red_since = model->now;
@@ -40,11 +41,11 @@ static void show(Model *model, ModelCrossing *crossing, const SignalChange *chan
     if (!change->is_change)
         return;
     model->counts.changes++;
-    note(model, change->lights.colour[DIRECTION_NS] + 2 * change->lights.colour[DIRECTION_EW]);
+    note(model, lights_green(&change->lights));
     int n_green = 0;
     for (int d = 0; d < DIRECTION_COUNT; d++) {
         ModelApproach *approach = &crossing->approaches[d];
-        bool is_green = change->lights.colour[d] == COLOUR_GREEN;
+        bool is_green = change->lights.colour[d] == SIGNAL_GREEN;
         n_green += is_green;
         if (is_green && !approach->is_green)
             check_green(model, crossing, approach);
@@ -54,7 +55,8 @@ static void show(Model *model, ModelCrossing *crossing, const SignalChange *chan
     }
     model->counts.both_green += n_green > 1;
     IntersectionEvent event = {.kind = INTERSECTION_LIGHTS};
-    memcpy(event.lights, change->lights.colour, sizeof event.lights);
+    for (int d = 0; d < DIRECTION_COUNT; d++)
+        event.lights[d] = change->lights.colour[d] == SIGNAL_GREEN ? COLOUR_GREEN : COLOUR_RED;
     step_intersection(model, crossing, &event);
 }
 
@@ -175,18 +177,21 @@ void model_init(Model *model, uint64_t seed) {
                                          .normal_queue_below = 5,
                                          .normal_speed_above_kmh = 35,
                                          .normal_count_below = 20};
-    model->times = (SignalTimes){.interlock = {.min_green_usec = 5 * USEC_PER_SEC,
-                                               .all_red_usec = 2 * USEC_PER_SEC,
-                                               .max_red_usec = 90 * USEC_PER_SEC},
-                                 .green_usec = 15 * USEC_PER_SEC,
+    model->safety = (SafetyTimes){.min_green_usec = 5 * USEC_PER_SEC,
+                                  .all_red_usec = 2 * USEC_PER_SEC,
+                                  .max_red_usec = 90 * USEC_PER_SEC};
+    model->streets = signal_model_two_streets(&model->safety, 15 * USEC_PER_SEC);
+    model->times = (SignalTimes){.force_usec = 15 * USEC_PER_SEC,
                                  .extension_usec = 10 * USEC_PER_SEC,
                                  .cross_reduction_usec = 5 * USEC_PER_SEC,
-                                 .wave_usec = 30 * USEC_PER_SEC};
+                                 .wave_usec = 30 * USEC_PER_SEC,
+                                 .lease_usec = 5 * USEC_PER_SEC};
+    const Mono zero = mono_after(model->now, model->safety.all_red_usec);
     dedup_init(&model->dedup, model->producers, 1);
     for (int i = 0; i < MODEL_INTERSECTIONS; i++) {
         ModelCrossing *crossing = &model->crossings[i];
         intersection_init(&crossing->intersection);
-        signal_plan_init(&crossing->plan, &model->times, model->now);
+        signal_plan_init(&crossing->plan, &model->streets, &model->times, zero, model->now);
         crossing->all_red_since = model->now;
         for (int d = 0; d < DIRECTION_COUNT; d++)
             crossing->approaches[d] = (ModelApproach){.arrivals_per_sec = 0.1, .red_since = model->now};

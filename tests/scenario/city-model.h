@@ -57,6 +57,8 @@ typedef struct Model {
     Mono now;
     Random random;
     RuleThresholds thresholds;
+    SafetyTimes safety;
+    SignalModel streets;
     SignalTimes times;
     ModelCrossing crossings[MODEL_INTERSECTIONS];
     Dedup dedup;

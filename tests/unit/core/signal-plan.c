@@ -5,43 +5,39 @@
 #include <errno.h>
 #include <string.h>
 
-static SignalPlan started(void) {
-    SignalPlan plan;
-    signal_plan_init(&plan, &usual_times, at(0));
-    return plan;
+static SignalModel model;
+
+static int make_model(void **state) {
+    (void)state;
+    model = two_streets();
+    return 0;
 }
 
-/* Lets time pass up to and including `seconds`, stopping at every deadline as the service's timer does;
- * returns the last change. */
-static SignalChange run_to(SignalPlan *plan, uint64_t seconds) {
-    SignalChange last = {0};
-    for (;;) {
-        Mono due = mono_min(signal_plan_deadline(plan), at(seconds));
-        SignalChange change = signal_plan_step(plan, due);
-        if (change.is_change)
-            last = change;
-        if (due.usec == at(seconds).usec)
-            return last;
-    }
+/* Its cycle begins with the first green, at at(2). */
+static SignalPlan started(void) {
+    SignalPlan plan;
+    signal_plan_init(&plan, &model, &usual_times, at(2), at(0));
+    return plan;
 }
 
 static SignalAnswer ask_for(SignalPlan *plan, SignalAction action, Direction direction, uint64_t duration_sec,
                             uint64_t seconds) {
-    run_to(plan, seconds);
-    SignalRequest request = {
-        .action = action, .has_direction = true, .direction = direction, .duration_usec = duration_sec * SEC};
-    SignalChange change;
-    return signal_plan_request(plan, &request, at(seconds), &change);
+    return request_at(plan,
+                      (SignalRequest){.action = action,
+                                      .has_direction = true,
+                                      .direction = direction,
+                                      .duration_usec = duration_sec * SEC},
+                      seconds);
 }
 
 static void assert_green_from_to(SignalPlan *plan, Direction direction, uint64_t from, uint64_t to) {
-    const Lights green = direction == DIRECTION_NS ? NS_SHOWN : EW_SHOWN;
+    const GroupSet green = (GroupSet)1 << direction;
     run_to(plan, from - 1);
     assert_all_red(signal_plan_lights(plan));
     run_to(plan, from);
-    assert_memory_equal(&(Lights[]){signal_plan_lights(plan)}, &green, sizeof green);
+    assert_greens(signal_plan_lights(plan), green);
     assert_false(signal_plan_step(plan, at_usec(to * SEC - 1)).is_change);
-    assert_memory_equal(&(Lights[]){signal_plan_lights(plan)}, &green, sizeof green);
+    assert_greens(signal_plan_lights(plan), green);
     run_to(plan, to);
     assert_all_red(signal_plan_lights(plan));
 }
@@ -69,7 +65,7 @@ static void the_first_green_says_start_and_the_others_plan(void **state) {
     assert_int_equal(change.cause, SIGNAL_CAUSE_PLAN);
     assert_int_equal(change.green_usec, 15 * SEC);
     assert_ns_green(change.lights);
-    assert_int_equal(change.violation, VIOLATION_NONE);
+    assert_int_equal(change.verdict.violation, VIOLATION_NONE);
 }
 
 static void the_deadline_is_the_next_change(void **state) {
@@ -152,7 +148,7 @@ static void a_cross_street_is_never_shortened_below_the_minimum(void **state) {
     SignalTimes times = usual_times;
     times.cross_reduction_usec = 14 * SEC;
     SignalPlan plan;
-    signal_plan_init(&plan, &times, at(0));
+    signal_plan_init(&plan, &model, &times, at(2), at(0));
     ask_for(&plan, SIGNAL_EXTEND, DIRECTION_EW, 0, 10);
     run_to(&plan, 27);
     assert_green_from_to(&plan, DIRECTION_NS, 29, 34);
@@ -168,7 +164,7 @@ static SignalAnswer extend_without_direction(SignalPlan *plan, uint64_t seconds)
 static void an_extension_without_direction_goes_to_the_green_one(void **state) {
     (void)state;
     SignalPlan plan = started();
-    assert_int_equal(extend_without_direction(&plan, 10).direction, DIRECTION_EW);
+    assert_int_equal(extend_without_direction(&plan, 10).phase, DIRECTION_EW);
     assert_int_equal(signal_plan_deadline(&plan).usec, at(27).usec);
 }
 
@@ -176,7 +172,7 @@ static void an_extension_without_direction_in_all_red_goes_to_the_next_one(void 
     (void)state;
     SignalPlan plan = started();
     SignalAnswer answer = extend_without_direction(&plan, 18);
-    assert_int_equal(answer.direction, DIRECTION_NS);
+    assert_int_equal(answer.phase, DIRECTION_NS);
     assert_int_equal(answer.wait_usec, 1 * SEC);
     assert_green_from_to(&plan, DIRECTION_NS, 19, 44);
 }
@@ -421,12 +417,83 @@ static void the_same_wave_again_is_one_wave(void **state) {
     assert_int_equal(signal_plan_deadline(&plan).usec, at(40).usec);
 }
 
-static void of_two_waves_that_cross_the_newer_wins(void **state) {
+static void of_two_equal_waves_that_cross_the_earlier_goes_first(void **state) {
     (void)state;
     SignalPlan plan = started();
     ask_for(&plan, SIGNAL_WAVE, DIRECTION_EW, 0, 10);
-    assert_int_equal(ask_for(&plan, SIGNAL_WAVE, DIRECTION_NS, 0, 20).outcome, SIGNAL_GRANTED);
-    assert_green_from_to(&plan, DIRECTION_NS, 22, 52);
+    SignalAnswer answer = ask_for(&plan, SIGNAL_WAVE, DIRECTION_NS, 0, 20);
+    assert_int_equal(answer.outcome, SIGNAL_QUEUED);
+    assert_int_equal(answer.wait_usec, 22 * SEC);
+    assert_false(answer.is_before_rival);
+    run_to(&plan, 39);
+    assert_ew_green(signal_plan_lights(&plan));
+    run_to(&plan, 40);
+    assert_green_from_to(&plan, DIRECTION_NS, 42, 72);
+    assert_green_from_to(&plan, DIRECTION_EW, 74, 89);
+}
+
+static SignalAnswer wave_of_priority(SignalPlan *plan, Direction direction, unsigned priority,
+                                     uint64_t seconds) {
+    return request_at(
+        plan,
+        (SignalRequest){
+            .action = SIGNAL_WAVE, .has_direction = true, .direction = direction, .priority = priority},
+        seconds);
+}
+
+static void a_wave_of_higher_priority_goes_first_and_the_other_has_what_is_left(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    wave_of_priority(&plan, DIRECTION_EW, 5, 10);
+    SignalAnswer answer = wave_of_priority(&plan, DIRECTION_NS, 6, 15);
+    assert_int_equal(answer.outcome, SIGNAL_GRANTED);
+    assert_true(answer.rival >= 0);
+    assert_true(answer.is_before_rival);
+    assert_int_equal(answer.wait_usec, 2 * SEC);
+    assert_green_from_to(&plan, DIRECTION_NS, 17, 47); /* the other was over at at(40) */
+    assert_green_from_to(&plan, DIRECTION_EW, 49, 64);
+    assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
+}
+
+static void a_wave_that_was_put_aside_goes_on_in_what_is_left_of_its_time(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    ask_for(&plan, SIGNAL_WAVE, DIRECTION_EW, 60, 10); /* to at(70) */
+    wave_of_priority(&plan, DIRECTION_NS, 9, 15);
+    run_to(&plan, 47);
+    assert_all_red(signal_plan_lights(&plan));
+    assert_int_equal(plan.mode, SIGNAL_MODE_WAVE);
+    assert_green_from_to(&plan, DIRECTION_EW, 49, 70);
+}
+
+static void a_wave_with_a_delay_starts_then(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    SignalRequest request = {.action = SIGNAL_WAVE,
+                             .has_direction = true,
+                             .direction = DIRECTION_EW,
+                             .duration_usec = 20 * SEC,
+                             .delay_usec = 15 * SEC};
+    SignalAnswer answer = request_at(&plan, request, 10);
+    assert_int_equal(answer.outcome, SIGNAL_GRANTED);
+    assert_int_equal(answer.wait_usec, 15 * SEC);
+    assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
+    run_to(&plan, 17);
+    assert_green_from_to(&plan, DIRECTION_NS, 19, 25);
+    assert_int_equal(plan.mode, SIGNAL_MODE_WAVE);
+    assert_green_from_to(&plan, DIRECTION_EW, 27, 47);
+}
+
+static void a_wave_without_a_place_in_the_table_is_refused(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    SignalRequest request = {.action = SIGNAL_WAVE, .has_direction = true, .direction = DIRECTION_EW};
+    for (unsigned i = 0; i < SIGNAL_WAVES_MAX; i++) {
+        request.delay_usec = (100 + 100 * i) * SEC;
+        assert_int_equal(request_at(&plan, request, 3).outcome, SIGNAL_GRANTED);
+    }
+    request.delay_usec = 1000 * SEC;
+    assert_int_equal(request_at(&plan, request, 3).outcome, SIGNAL_NO_ROOM);
 }
 
 static void a_wave_from_start_up_is_the_first_green(void **state) {
@@ -482,11 +549,11 @@ static void a_violation_latches_all_red_and_says_which(void **state) {
     (void)state;
     SignalPlan plan = started();
     run_to(&plan, 10);
-    plan.interlock.green = DIRECTION_NS; /* as a wild write would: from EW green to NS green at once */
+    break_lights(&plan, 11);
     SignalChange change = signal_plan_step(&plan, at(11));
     assert_true(change.is_change);
     assert_int_equal(change.cause, SIGNAL_CAUSE_VIOLATION);
-    assert_int_equal(change.violation, VIOLATION_NO_CLEARANCE);
+    assert_int_equal(change.verdict.violation, VIOLATION_NO_CLEARANCE);
     assert_int_equal(change.green_usec, 0);
     assert_all_red(change.lights);
     assert_all_red(signal_plan_lights(&plan));
@@ -495,12 +562,12 @@ static void a_violation_latches_all_red_and_says_which(void **state) {
     assert_all_red(signal_plan_lights(&plan));
 }
 
-static void latched_lights_take_no_request(void **state) {
+static void latched_lights_take_no_request_but_a_release(void **state) {
     (void)state;
-    for (SignalAction action = 0; action < (SignalAction)SIGNAL_ACTION_COUNT; action++) {
+    for (SignalAction action = 0; action < (SignalAction)SIGNAL_RELEASE; action++) {
         SignalPlan plan = started();
         run_to(&plan, 10);
-        plan.interlock.green = DIRECTION_NS;
+        break_lights(&plan, 11);
         signal_plan_step(&plan, at(11));
         SignalRequest request = {.action = action, .has_direction = true, .direction = DIRECTION_EW};
         SignalChange change;
@@ -514,7 +581,7 @@ static void a_request_may_be_the_one_that_finds_the_violation(void **state) {
     (void)state;
     SignalPlan plan = started();
     run_to(&plan, 10);
-    plan.interlock.green = DIRECTION_NS;
+    break_lights(&plan, 11);
     SignalRequest request = {.action = SIGNAL_FORCE, .has_direction = true, .direction = DIRECTION_EW};
     SignalChange change;
     assert_int_equal(signal_plan_request(&plan, &request, at(11), &change).outcome, SIGNAL_OUT_OF_ORDER);
@@ -522,35 +589,56 @@ static void a_request_may_be_the_one_that_finds_the_violation(void **state) {
     assert_int_equal(change.cause, SIGNAL_CAUSE_VIOLATION);
 }
 
+/* --- release --- */
+
+static void a_release_sends_latched_lights_through_start_up(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    run_to(&plan, 10);
+    break_lights(&plan, 11);
+    signal_plan_step(&plan, at(11));
+    const SignalRequest request = {.action = SIGNAL_RELEASE};
+    SignalChange change;
+    assert_int_equal(signal_plan_request(&plan, &request, at(40), &change).outcome, SIGNAL_GRANTED);
+    assert_true(change.is_change);
+    assert_all_red(change.lights);
+    assert_int_equal(change.cause, SIGNAL_CAUSE_RELEASE);
+    assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
+    assert_int_equal(signal_plan_deadline(&plan).usec, at(42).usec);
+    /* In step with the plans that were not latched: EW from at(36) to at(51). */
+    change = run_to(&plan, 42);
+    assert_ew_green(change.lights);
+    assert_int_equal(change.cause, SIGNAL_CAUSE_START);
+    assert_int_equal(change.green_usec, 9 * SEC);
+    run_to(&plan, 51);
+    assert_green_from_to(&plan, DIRECTION_NS, 53, 68);
+}
+
+static void a_release_of_what_is_not_latched_is_said_to_be_so(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    assert_int_equal(ask_for(&plan, SIGNAL_RELEASE, DIRECTION_EW, 0, 10).outcome, SIGNAL_NOT_LATCHED);
+    assert_ew_green(signal_plan_lights(&plan));
+    ask_for(&plan, SIGNAL_WAVE, DIRECTION_EW, 0, 11);
+    assert_int_equal(ask_for(&plan, SIGNAL_RELEASE, DIRECTION_EW, 0, 12).outcome, SIGNAL_NOT_LATCHED);
+}
+
 /* --- times --- */
 
 static void times_that_leave_each_other_room_are_taken(void **state) {
     (void)state;
     SignalTimes times = usual_times;
+    SafetyTimes safety = usual_safety;
     Problem problem = {{0}};
-    assert_int_equal(signal_times_check(&times, &problem), 0);
-    times.interlock.max_red_usec = 29 * SEC; /* 15 + 10 + 2 × 2 */
-    assert_int_equal(signal_times_check(&times, &problem), 0);
-    times.interlock.max_red_usec = 29 * SEC - 1;
-    assert_int_equal(signal_times_check(&times, &problem), -ERANGE);
-    assert_non_null(strstr(problem.text, "extended green"));
-    times = usual_times;
+    assert_int_equal(signal_times_check(&times, &model, &problem), 0);
+    safety.max_red_usec = 29 * SEC; /* 15 + 10 + 2 × 2 */
+    SignalModel tight = signal_model_two_streets(&safety, 15 * SEC);
+    assert_int_equal(signal_times_check(&times, &tight, &problem), 0);
+    tight.max_red_usec[DIRECTION_EW]--;
+    assert_int_equal(signal_times_check(&times, &tight, &problem), -ERANGE);
+    assert_non_null(strstr(problem.text, "one of them extended"));
     times.extension_usec = UINT64_MAX - 5;
-    assert_int_equal(signal_times_check(&times, &problem), -ERANGE);
-}
-
-static void a_green_below_its_minimum_or_a_minimum_below_its_floor_is_refused(void **state) {
-    (void)state;
-    SignalTimes times = usual_times;
-    Problem problem = {{0}};
-    times.green_usec = 5 * SEC;
-    assert_int_equal(signal_times_check(&times, &problem), 0);
-    times.green_usec = 5 * SEC - 1;
-    assert_int_equal(signal_times_check(&times, &problem), -ERANGE);
-    assert_non_null(strstr(problem.text, "minimum green"));
-    times.interlock.min_green_usec = 5 * SEC - 1;
-    assert_int_equal(signal_times_check(&times, &problem), -ERANGE);
-    assert_non_null(strstr(problem.text, "expected at least 5 s"));
+    assert_int_equal(signal_times_check(&times, &model, &problem), -ERANGE);
 }
 
 static void every_mode_cause_and_outcome_has_its_word(void **state) {
@@ -593,16 +681,21 @@ int main(void) {
         cmocka_unit_test(an_extension_waits_while_a_wave_lasts),
         cmocka_unit_test(a_wave_takes_over_from_a_forced_change),
         cmocka_unit_test(the_same_wave_again_is_one_wave),
-        cmocka_unit_test(of_two_waves_that_cross_the_newer_wins),
+        cmocka_unit_test(of_two_equal_waves_that_cross_the_earlier_goes_first),
+        cmocka_unit_test(a_wave_of_higher_priority_goes_first_and_the_other_has_what_is_left),
+        cmocka_unit_test(a_wave_that_was_put_aside_goes_on_in_what_is_left_of_its_time),
+        cmocka_unit_test(a_wave_with_a_delay_starts_then),
+        cmocka_unit_test(a_wave_without_a_place_in_the_table_is_refused),
         cmocka_unit_test(a_wave_from_start_up_is_the_first_green),
         cmocka_unit_test(the_maximum_red_interrupts_a_hold_for_one_minimum_green),
         cmocka_unit_test(a_hold_that_ends_during_the_interruption_leaves_the_plan_in_charge),
         cmocka_unit_test(a_violation_latches_all_red_and_says_which),
-        cmocka_unit_test(latched_lights_take_no_request),
+        cmocka_unit_test(latched_lights_take_no_request_but_a_release),
         cmocka_unit_test(a_request_may_be_the_one_that_finds_the_violation),
+        cmocka_unit_test(a_release_sends_latched_lights_through_start_up),
+        cmocka_unit_test(a_release_of_what_is_not_latched_is_said_to_be_so),
         cmocka_unit_test(times_that_leave_each_other_room_are_taken),
-        cmocka_unit_test(a_green_below_its_minimum_or_a_minimum_below_its_floor_is_refused),
         cmocka_unit_test(every_mode_cause_and_outcome_has_its_word),
     };
-    return cmocka_run_group_tests_name("signal-plan", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("signal-plan", tests, make_model, NULL);
 }

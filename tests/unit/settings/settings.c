@@ -477,12 +477,12 @@ static void a_maximum_red_without_room_for_the_longest_green_is_refused(void **s
     (void)state;
     static const char *const least[] = {"signal.max_red_sec=29"};
     (void)load(least, 1, NULL); /* 15 + 10 + 2 * 2 */
-    refused_text(
-        "[signal]\nmax_red_sec = 28.9\n", -EINVAL, 2,
-        "expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = 29, got 28.9");
-    refused_text(
-        "[signal]\nextension_sec = 72\n", -EINVAL, 2,
-        "expected [signal] max_red_sec at least green_sec + extension_sec + 2 all_red_sec = 91, got 90");
+    refused_text("[signal]\nmax_red_sec = 28.9\n", -EINVAL, 2,
+                 "expected [signal] max_red_sec at least green_sec + extension_sec + 2 (yellow_sec + "
+                 "all_red_sec) = 29, got 28.9");
+    refused_text("[signal]\nextension_sec = 72\n", -EINVAL, 2,
+                 "expected [signal] max_red_sec at least green_sec + extension_sec + 2 (yellow_sec + "
+                 "all_red_sec) = 91, got 90");
 }
 
 static void a_contradiction_between_files_names_both_lines(void **state) {

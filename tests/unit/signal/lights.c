@@ -41,6 +41,7 @@ static Settings usual_settings(void) {
                       .signal_max_red_sec = 90,
                       .signal_extension_sec = 10,
                       .signal_cross_reduction_sec = 5,
+                      .signal_commander_lease_sec = 5,
                       .wave_duration_sec = 30};
 }
 
@@ -48,7 +49,7 @@ static CityLights *lights_of(size_t n, Heard *heard) {
     Settings settings = usual_settings();
     CityLights *lights = NULL;
     Problem problem = {{0}};
-    if (lights_new(&settings, n, at(0), hear, heard, &lights, &problem) < 0)
+    if (lights_new(&settings, NULL, n, at(0), hear, heard, &lights, &problem) < 0)
         fail_msg("%s", problem.text);
     return lights;
 }
@@ -71,11 +72,11 @@ static void settings_that_leave_no_room_are_refused_as_configuration(void **stat
     CityLights *lights = NULL;
     Problem problem = {{0}};
     settings.signal_max_red_sec = 28;
-    assert_int_equal(lights_new(&settings, 1, at(0), hear, NULL, &lights, &problem), -EINVAL);
+    assert_int_equal(lights_new(&settings, NULL, 1, at(0), hear, NULL, &lights, &problem), -EINVAL);
     assert_non_null(strstr(problem.text, "maximum red"));
     settings = usual_settings();
     settings.signal_all_red_sec = 0.5;
-    assert_int_equal(lights_new(&settings, 1, at(0), hear, NULL, &lights, &problem), -EINVAL);
+    assert_int_equal(lights_new(&settings, NULL, 1, at(0), hear, NULL, &lights, &problem), -EINVAL);
     assert_non_null(strstr(problem.text, "all-red"));
     assert_null(lights);
 }
@@ -103,8 +104,8 @@ static void the_plan_speaks_for_itself(void **state) {
     run_to(lights, 19);
     assert_string_equal(heard.reason, "plan");
     assert_int_equal(heard.view.green_usec, 15 * SEC);
-    assert_int_equal(heard.view.last_green.colour[DIRECTION_EW], COLOUR_GREEN);
-    assert_int_equal(heard.view.lights.colour[DIRECTION_NS], COLOUR_GREEN);
+    assert_int_equal(heard.view.last_green.colour[DIRECTION_EW], SIGNAL_GREEN);
+    assert_int_equal(heard.view.lights.colour[DIRECTION_NS], SIGNAL_GREEN);
     assert_int_equal(heard.view.changed_at.usec, at(19).usec);
     assert_int_equal(heard.view.next_change_at.usec, at(34).usec);
 }

@@ -49,6 +49,8 @@ static void older_file_is_migrated_and_its_rows_are_counted(void **state) {
                  "ALTER TABLE sensor_events DROP COLUMN checksum;"
                  "ALTER TABLE congestion_history DROP COLUMN checksum;"
                  "ALTER TABLE semaphore_states DROP COLUMN checksum;"
+                 "ALTER TABLE semaphore_states DROP COLUMN phase;"
+                 "ALTER TABLE semaphore_states DROP COLUMN groups;"
                  "ALTER TABLE priority_actions DROP COLUMN checksum");
     db_close(db);
 

@@ -30,8 +30,9 @@ static const SampleRecord samples[] = {
                            "\"captured_us\":1795176000123456," IDENTITY "300"},
     {"congestion_record", "\"interseccion\":\"INT-A1\",\"traffic_state\":\"CONGESTION\",\"decision\":"
                           "\"NO_ACTION\",\"details\":\"queue\",\"sensor_data\":{\"Q\":3}," IDENTITY "301"},
-    {"semaphore_state", "\"interseccion\":\"INT-A1\",\"state_ns\":\"GREEN\",\"state_ew\":\"RED\",\"reason\":"
-                        "\"plan\",\"cycle_duration_sec\":17.5," IDENTITY "302"},
+    {"semaphore_state",
+     "\"interseccion\":\"INT-A1\",\"state_ns\":\"GREEN\",\"state_ew\":\"RED\",\"reason\":"
+     "\"plan\",\"cycle_duration_sec\":17.5,\"phase\":3,\"groups\":\"rGyr\"," IDENTITY "302"},
     {"priority_action", "\"action_type\":\"GREEN_WAVE\",\"target\":\"FILA_A\",\"reason\":\"ambulance\","
                         "\"requested_by\":\"unit\",\"affected_intersections\":[\"INT-A1\"]," IDENTITY "303"},
 };
@@ -281,6 +282,8 @@ static void rows_from_before_the_sums_are_not_checked_and_those_behind_them_are(
                  "ALTER TABLE sensor_events DROP COLUMN checksum;"
                  "ALTER TABLE congestion_history DROP COLUMN checksum;"
                  "ALTER TABLE semaphore_states DROP COLUMN checksum;"
+                 "ALTER TABLE semaphore_states DROP COLUMN phase;"
+                 "ALTER TABLE semaphore_states DROP COLUMN groups;"
                  "ALTER TABLE priority_actions DROP COLUMN checksum;"
                  "INSERT INTO semaphore_states (interseccion, state_ns, state_ew, timestamp, created_at, "
                  "created_us) VALUES ('INT-A1', 'GREEN', 'RED', '2026-11-20T11:00:00Z', '', 1);"
