@@ -10,7 +10,8 @@
  *   FORCE   the same for one green or the time asked; a PHASE that comes meanwhile counts afterwards, if its lease
  *           still stands;
  *   WAVE    the same for a green wave, perhaps only after a while; while it lasts no FORCE is taken, and an EXTEND
- *           waits. Which of several is in charge, signal-waves.h says.
+ *           waits. Which of several is in charge, signal-waves.h says;
+ *   RELEASE of a phase ends its waves before their time.
  * Of two FORCEs the newer wins; asking again for what is already held asks once, for the longer of the two. A hold
  * counts from when its phase is green for it: the start of the green it brings about, or the request when it is green
  * already; and where the maximum red of others keeps its phase from being green as a whole, from when its own has

@@ -124,9 +124,13 @@ static SignalOutcome out_of_order(SignalPlan *plan, const Asked *asked, Mono now
     return SIGNAL_OUT_OF_ORDER;
 }
 
-static SignalOutcome not_latched(SignalPlan *plan, const Asked *asked, Mono now) {
-    (void)plan, (void)asked, (void)now;
-    return SIGNAL_NOT_LATCHED;
+/* The waves of a phase end before their time; that there is none any more is as it should be. Who names no phase means
+ * a latch, and there is none. */
+static SignalOutcome give_back(SignalPlan *plan, const Asked *asked, Mono now) {
+    (void)now;
+    if (!asked->request->has_phase)
+        return SIGNAL_NOT_LATCHED;
+    return signal_waves_give_back(&plan->waves, asked->phase) ? SIGNAL_GRANTED : SIGNAL_ALREADY;
 }
 
 _Static_assert(SIGNAL_FORCE == 0 && SIGNAL_EXTEND == 1 && SIGNAL_WAVE == 2 && SIGNAL_PHASE == 3 &&
@@ -135,10 +139,10 @@ _Static_assert(SIGNAL_FORCE == 0 && SIGNAL_EXTEND == 1 && SIGNAL_WAVE == 2 && SI
 
 static const SignalCell cells[SIGNAL_MODE_COUNT][SIGNAL_ACTION_COUNT] = {
     /*                        FORCE         EXTEND          WAVE          PHASE          RELEASE     */
-    [SIGNAL_MODE_FIXED] = {force, extend, wave, command, not_latched},
-    [SIGNAL_MODE_COMMANDED] = {force, outranked, wave, command, not_latched},
-    [SIGNAL_MODE_FORCED] = {force_again, extension_wait, wave, command_later, not_latched},
-    [SIGNAL_MODE_WAVE] = {outranked, extension_wait, wave, command_later, not_latched},
+    [SIGNAL_MODE_FIXED] = {force, extend, wave, command, give_back},
+    [SIGNAL_MODE_COMMANDED] = {force, outranked, wave, command, give_back},
+    [SIGNAL_MODE_FORCED] = {force_again, extension_wait, wave, command_later, give_back},
+    [SIGNAL_MODE_WAVE] = {outranked, extension_wait, wave, command_later, give_back},
     [SIGNAL_MODE_LATCHED] = {out_of_order, out_of_order, out_of_order, out_of_order, release},
 };
 

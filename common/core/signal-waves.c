@@ -69,6 +69,17 @@ WaveTaken signal_waves_take(SignalWaves *waves, const SignalWave *asked, Mono no
     return taken;
 }
 
+bool signal_waves_give_back(SignalWaves *waves, unsigned phase) {
+    bool was_there = false;
+    for (int i = 0; i < SIGNAL_WAVES_MAX; i++) {
+        if (waves->waves[i].number == 0 || waves->waves[i].hold.phase != phase)
+            continue;
+        waves->waves[i] = (SignalWave){.number = 0};
+        was_there = true;
+    }
+    return was_there;
+}
+
 void signal_waves_end(SignalWaves *waves, Mono now) {
     for (int i = 0; i < SIGNAL_WAVES_MAX; i++)
         if (mono_reached(now, signal_hold_end(&waves->waves[i].hold)))

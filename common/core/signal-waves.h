@@ -49,6 +49,9 @@ typedef struct WaveTaken {
  * before, it is the same wave. */
 WaveTaken signal_waves_take(SignalWaves *waves, const SignalWave *asked, Mono now);
 
+/* Forgets those of a phase, begun or not; whether there were any. */
+bool signal_waves_give_back(SignalWaves *waves, unsigned phase);
+
 /* Forgets those whose time is over. */
 void signal_waves_end(SignalWaves *waves, Mono now);
 

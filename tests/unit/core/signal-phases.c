@@ -290,6 +290,66 @@ static void a_wave_goes_before_the_commander_and_an_extension_is_not_for_him(voi
     assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
 }
 
+/* --- waves that are given back --- */
+
+static SignalRequest wave_of(unsigned phase, uint64_t delay_sec) {
+    return (SignalRequest){.action = SIGNAL_WAVE,
+                           .has_phase = true,
+                           .phase = phase,
+                           .priority = SIGNAL_PRIORITY_USUAL,
+                           .duration_usec = 60 * SEC,
+                           .delay_usec = delay_sec * SEC};
+}
+
+static SignalRequest release_of(unsigned phase) {
+    return (SignalRequest){.action = SIGNAL_RELEASE, .has_phase = true, .phase = phase};
+}
+
+static void a_wave_that_is_given_back_ends_at_once(void **state) {
+    (void)state;
+    SignalPlan plan = started(&model);
+    request_at(&plan, wave_of(EW_STRAIGHT, 0), 10);
+    run_to(&plan, 20);
+    assert_shown(&plan, "rrggrrrr");
+    assert_int_equal(plan.mode, SIGNAL_MODE_WAVE);
+    assert_int_equal(request_at(&plan, release_of(EW_STRAIGHT), 25).outcome, SIGNAL_GRANTED);
+    assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
+    assert_in_step(&plan, &model, 300, 400);
+}
+
+static void a_wave_is_given_back_before_it_starts(void **state) {
+    (void)state;
+    SignalPlan plan = started(&model);
+    request_at(&plan, wave_of(EW_STRAIGHT, 5), 3);
+    assert_int_equal(request_at(&plan, release_of(EW_STRAIGHT), 4).outcome, SIGNAL_GRANTED);
+    assert_in_step(&plan, &model, 5, 100);
+}
+
+static void only_the_waves_of_the_phase_are_given_back(void **state) {
+    (void)state;
+    SignalPlan plan = started(&model);
+    request_at(&plan, wave_of(EW_STRAIGHT, 0), 10);
+    assert_int_equal(request_at(&plan, release_of(NS_STRAIGHT), 11).outcome, SIGNAL_ALREADY);
+    run_to(&plan, 30);
+    assert_int_equal(plan.mode, SIGNAL_MODE_WAVE);
+    SignalRequest latch = {.action = SIGNAL_RELEASE};
+    assert_int_equal(request_at(&plan, latch, 31).outcome, SIGNAL_NOT_LATCHED);
+    assert_int_equal(plan.mode, SIGNAL_MODE_WAVE);
+}
+
+static void a_commanded_phase_goes_on_when_the_wave_over_it_is_given_back(void **state) {
+    (void)state;
+    SignalPlan plan = started(&model);
+    request_at(&plan, wave_of(EW_STRAIGHT, 0), 10);
+    run_to(&plan, 20);
+    SignalRequest command = {.action = SIGNAL_PHASE, .has_phase = true, .phase = NS_LEFT};
+    assert_int_equal(request_at(&plan, command, 24).outcome, SIGNAL_OUTRANKED);
+    request_at(&plan, release_of(EW_STRAIGHT), 26);
+    assert_int_equal(plan.mode, SIGNAL_MODE_COMMANDED);
+    run_to(&plan, 31);
+    assert_shown(&plan, "rrrrggrr");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_stages_are_green_in_turn_with_their_intergreens),
@@ -309,6 +369,10 @@ int main(void) {
         cmocka_unit_test(no_command_keeps_anyone_red_beyond_the_maximum),
         cmocka_unit_test(a_forced_phase_goes_before_the_commander_who_is_back_afterwards),
         cmocka_unit_test(a_wave_goes_before_the_commander_and_an_extension_is_not_for_him),
+        cmocka_unit_test(a_wave_that_is_given_back_ends_at_once),
+        cmocka_unit_test(a_wave_is_given_back_before_it_starts),
+        cmocka_unit_test(only_the_waves_of_the_phase_are_given_back),
+        cmocka_unit_test(a_commanded_phase_goes_on_when_the_wave_over_it_is_given_back),
     };
     return cmocka_run_group_tests_name("signal-phases", tests, make_models, NULL);
 }
