@@ -160,6 +160,73 @@ def test_what_cannot_be_taken_is_refused_and_said(city, context):
     assert city.metric("signal", "traffic_light_requests_total", action="FORCE", outcome="granted") == 1
 
 
+def test_a_commanded_phase_is_answered_with_what_was_applied_and_ends_without_its_commander(city, context):
+    listener, commander = Listener(context), Commander(context)
+    listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == "INT-C2" and r["state_ew"] == "GREEN", "the first green")
+    deadline, n = time.monotonic() + 8, 0
+    while time.monotonic() < deadline:  # longer than a green of the plan
+        n += 1
+        commander.ask("INT-C2", action="PHASE", phase=1, created_at=time.time(), command_id=f"phase-{n}", reason="planner",
+                      producer_id="test", epoch=1, seq=n)
+        time.sleep(0.5)
+    first, last = listener.outcome("phase-1"), listener.outcome(f"phase-{n}")
+    assert (first["report"], first["outcome"], first["phase"], first["mode"]) == ("ACCEPTED", "granted", 1, "COMMANDED")
+    assert (last["report"], last["outcome"], last["mode"], last["wait_us"]) == ("ACCEPTED", "already", "COMMANDED", 0)
+    of_c2 = [r for r in listener.reports if r["interseccion"] == "INT-C2" and r["report"] == "CHANGE"]
+    assert [r["groups"] for r in of_c2] == ["rG"]  # group and phase 1 are EW, and it stays green
+    assert of_c2[0]["phase"] == 1
+    silent = time.monotonic()
+    given_back = listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == "INT-C2" and r["state_ns"] == "GREEN",
+                               "the plan goes on")
+    assert given_back["mode"] == "FIXED" and given_back["reason"] == "plan" and time.monotonic() - silent < 5 + 1 + 3
+    city.wait_log("signal", r"No phase was commanded for 5 s")
+    assert len(re.findall("No phase was commanded", city.log("signal"))) == 1
+    city.wait_fresh_metrics("signal")
+    assert city.metric("signal", "traffic_commander_lost_total") == 1
+    commander.ask("INT-C2", action="PHASE", phase=0, producer_id="test", epoch=1, seq=n + 1)
+    city.wait_log("signal", r"The lights are commanded again")
+    assert_history_is_safe(listener.reports)
+
+
+def test_what_comes_again_or_late_or_for_no_phase_is_refused(city, context):
+    listener, commander = Listener(context), Commander(context)
+    listener.wait(lambda r: r["report"] == "STATE", "the subscription")
+    mine = {"producer_id": "test", "epoch": 3}
+    commander.ask("INT-B3", action="PHASE", phase=1, command_id="one", seq=5, **mine)
+    assert listener.outcome("one")["report"] == "ACCEPTED"
+    for command_id, more in (("again", {"seq": 5}), ("late", {"seq": 4}), ("older life", {"seq": 9, "epoch": 2})):
+        commander.ask("INT-B3", action="PHASE", phase=0, command_id=command_id, **{**mine, **more})
+        refused = listener.outcome(command_id)
+        assert refused["report"] == "REFUSED" and "newer than 5 of epoch 3" in refused["reason"]
+    commander.ask("INT-B3", action="PHASE", phase=9, command_id="no phase", seq=6, **mine)
+    refused = listener.outcome("no phase")
+    assert refused["outcome"] == "no_such_phase" and "phase" not in refused
+    commander.ask("INT-B3", action="RELEASE", command_id="release")
+    refused = listener.outcome("release")
+    assert (refused["report"], refused["outcome"], refused["mode"]) == ("REFUSED", "not_latched", "COMMANDED")
+    city.wait_fresh_metrics("signal")
+    assert city.metric("signal", "traffic_refused_total", reason="replayed") == 3
+
+
+def test_waves_that_cross_are_told_which_goes_first(city, context):
+    listener, commander = Listener(context), Commander(context)
+    listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == "INT-B3" and r["state_ew"] == "GREEN", "EW is green")
+    commander.ask("INT-B3", action="WAVE", direction="EW", duration_override_sec=8, command_id="row", priority=5)
+    assert listener.outcome("row")["outcome"] == "granted"
+    commander.ask("INT-B3", action="WAVE", direction="NS", duration_override_sec=6, command_id="column", priority=5)
+    queued = listener.outcome("column")
+    assert (queued["report"], queued["outcome"]) == ("ACCEPTED", "queued") and "waits for a green wave of priority 5" in queued["reason"]
+    assert 6_000_000 < queued["wait_us"] <= 9_000_000
+    commander.ask("INT-B3", action="WAVE", direction="NS", duration_override_sec=6, command_id="urgent", priority=6)
+    urgent = listener.outcome("urgent")
+    assert "goes before a green wave of priority 5" in urgent["reason"]
+    green = listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == "INT-B3" and r["state_ns"] == "GREEN", "the column")
+    assert green["mode"] == "WAVE" and green["cycle_duration_sec"] == 6
+    listener.wait(lambda r: r["report"] == "CHANGE" and r["interseccion"] == "INT-B3" and r["reason"] == "plan" and r["seq"] > green["seq"],
+                  "the plan again", 30)
+    assert_history_is_safe(listener.reports)
+
+
 def test_a_reader_that_stops_never_stops_the_lights(city, context):
     # It subscribes and reads nothing more; a flood of outcomes fills every buffer on the way.
     reader, commander = Listener(context, RCVHWM=1, RCVBUF=4096), Commander(context)

@@ -1,5 +1,6 @@
 /* Many plans on one heap of deadlines, and in whose words each change is told. */
 #include "lights.h"
+#include "eight-phases.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -189,6 +190,87 @@ static void what_is_left_of_a_wave_counts_from_its_green(void **state) {
     assert_int_equal(lights_wave_usec(lights, 1, at(42)), 0);
 }
 
+/* --- a city of two streets and of eight phases --- */
+
+static CityLights *mixed_lights(const SignalModel *eight, Heard *heard) {
+    const Settings settings = usual_settings();
+    const SignalModel *models[] = {NULL, eight};
+    CityLights *lights = NULL;
+    Problem problem = {{0}};
+    if (lights_new(&settings, models, 2, at(0), hear, heard, &lights, &problem) < 0)
+        fail_msg("%s", problem.text);
+    return lights;
+}
+
+static Colour shown_of(const LightsView *view, Direction direction) {
+    return lights_of_direction(view, &view->lights, direction);
+}
+
+static void each_intersection_follows_its_own_model(void **state) {
+    (void)state;
+    const SignalModel eight = eight_phases();
+    Heard heard = {0};
+    scoped(lights_freep) CityLights *lights = mixed_lights(&eight, &heard);
+    run_to(lights, 2);
+    LightsView streets = lights_view(lights, 0), general = lights_view(lights, 1);
+    assert_false(streets.is_general);
+    assert_true(general.is_general);
+    assert_string_equal(lights_text(&streets).text, "rG");
+    assert_string_equal(lights_text(&general).text, "GrrrGrrr");
+    assert_true(general.has_phase);
+    assert_int_equal(general.phase, 0);
+    run_to(lights, 8); /* 6 s from when the others begin */
+    general = lights_view(lights, 1);
+    assert_string_equal(lights_text(&general).text, "yrrryrrr");
+    assert_false(general.has_phase);
+}
+
+static void a_direction_is_green_when_any_group_of_it_is(void **state) {
+    (void)state;
+    const SignalModel eight = eight_phases();
+    Heard heard = {0};
+    scoped(lights_freep) CityLights *lights = mixed_lights(&eight, &heard);
+    run_to(lights, 2);
+    LightsView view = lights_view(lights, 1);
+    assert_int_equal(shown_of(&view, DIRECTION_NS), COLOUR_GREEN);
+    assert_int_equal(shown_of(&view, DIRECTION_EW), COLOUR_RED);
+    run_to(lights, 9); /* yellow is not green */
+    view = lights_view(lights, 1);
+    assert_int_equal(shown_of(&view, DIRECTION_NS), COLOUR_RED);
+}
+
+static void a_commanded_phase_is_told_in_the_words_of_its_command(void **state) {
+    (void)state;
+    const SignalModel eight = eight_phases();
+    Heard heard = {0};
+    scoped(lights_freep) CityLights *lights = mixed_lights(&eight, &heard);
+    const SignalRequest command = {.action = SIGNAL_PHASE, .has_phase = true, .phase = 7};
+    for (uint64_t second = 3; second < 15; second++) {
+        run_to(lights, second);
+        lights_request(lights, 1, &command, "planner", at(second));
+    }
+    assert_int_equal(heard.intersection, 1);
+    assert_string_equal(heard.reason, "planner");
+    assert_string_equal(lights_text(&heard.view).text, "rrrGrrrG");
+    assert_int_equal(heard.view.mode, SIGNAL_MODE_COMMANDED);
+    assert_int_equal(lights_count(lights, SIGNAL_MODE_COMMANDED), 1);
+    run_to(lights, 19);
+    assert_int_equal(lights_count(lights, SIGNAL_MODE_COMMANDED), 0);
+}
+
+static void of_two_waves_each_is_told_in_its_own_words(void **state) {
+    (void)state;
+    Heard heard = {0};
+    scoped(lights_freep) CityLights *lights = lights_of(1, &heard);
+    assert_int_equal(ask(lights, 0, SIGNAL_WAVE, DIRECTION_EW, "ambulance", 10).outcome, SIGNAL_GRANTED);
+    SignalAnswer answer = ask(lights, 0, SIGNAL_WAVE, DIRECTION_NS, "fire", 11);
+    assert_int_equal(answer.outcome, SIGNAL_QUEUED);
+    assert_int_equal(lights_wave_priority(lights, 0, answer.rival), 0);
+    run_to(lights, 42);
+    assert_string_equal(heard.reason, "fire");
+    assert_int_equal(heard.view.lights.colour[DIRECTION_NS], SIGNAL_GREEN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_that_leave_no_room_are_refused_as_configuration),
@@ -200,6 +282,10 @@ int main(void) {
         cmocka_unit_test(what_was_due_at_the_time_of_a_request_happens_in_its_own_words),
         cmocka_unit_test(a_reason_too_long_for_the_wire_is_cut),
         cmocka_unit_test(what_is_left_of_a_wave_counts_from_its_green),
+        cmocka_unit_test(each_intersection_follows_its_own_model),
+        cmocka_unit_test(a_direction_is_green_when_any_group_of_it_is),
+        cmocka_unit_test(a_commanded_phase_is_told_in_the_words_of_its_command),
+        cmocka_unit_test(of_two_waves_each_is_told_in_its_own_words),
     };
     return cmocka_run_group_tests_name("signal-lights", tests, NULL, NULL);
 }

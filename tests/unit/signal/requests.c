@@ -82,6 +82,29 @@ static void a_wave_keeps_its_direction_and_duration(void **state) {
     assert_int_equal(request.duration_usec, 12500000);
 }
 
+static void a_phase_is_named_beside_the_direction_of_older_peers(void **state) {
+    (void)state;
+    SignalCommand command = with_action(command_of(COLOUR_RED), SIGNAL_PHASE);
+    assert_false(request_from_command(&command).has_phase);
+    assert_int_equal(request_from_command(&command).direction, DIRECTION_EW);
+    message_set(&command, SignalCommand, phase, 7);
+    SignalRequest request = request_from_command(&command);
+    assert_int_equal(request.action, SIGNAL_PHASE);
+    assert_true(request.has_phase);
+    assert_int_equal(request.phase, 7);
+}
+
+static void a_wave_has_a_priority_and_may_start_later(void **state) {
+    (void)state;
+    SignalCommand command = with_action(command_of(COLOUR_RED), SIGNAL_WAVE);
+    assert_int_equal(request_from_command(&command).priority, SIGNAL_PRIORITY_USUAL);
+    assert_int_equal(request_from_command(&command).delay_usec, 0);
+    message_set(&command, SignalCommand, priority, 9);
+    message_set(&command, SignalCommand, delay_sec, 2.5);
+    assert_int_equal(request_from_command(&command).priority, 9);
+    assert_int_equal(request_from_command(&command).delay_usec, 2500000);
+}
+
 static void age_is_the_time_since_creation_and_never_negative(void **state) {
     (void)state;
     const Wall now = {1700000000 * SEC};
@@ -170,6 +193,8 @@ int main(void) {
         cmocka_unit_test(a_direction_says_it_plainly),
         cmocka_unit_test(an_extension_has_a_direction_only_when_it_says_one),
         cmocka_unit_test(a_wave_keeps_its_direction_and_duration),
+        cmocka_unit_test(a_phase_is_named_beside_the_direction_of_older_peers),
+        cmocka_unit_test(a_wave_has_a_priority_and_may_start_later),
         cmocka_unit_test(age_is_the_time_since_creation_and_never_negative),
         cmocka_unit_test(a_request_is_stale_after_the_time_allowed_and_not_at_it),
         cmocka_unit_test(a_request_from_a_clock_far_ahead_is_refused_as_well),
