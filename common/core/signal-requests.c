@@ -109,9 +109,10 @@ static SignalOutcome command_later(SignalPlan *plan, const Asked *asked, Mono no
 
 /* --- the rest --- */
 
+/* Who gives a wave back does not mean the latch. */
 static SignalOutcome release(SignalPlan *plan, const Asked *asked, Mono now) {
-    (void)plan, (void)asked, (void)now;
-    return SIGNAL_GRANTED;
+    (void)plan, (void)now;
+    return asked->request->has_phase ? SIGNAL_OUT_OF_ORDER : SIGNAL_GRANTED;
 }
 
 static SignalOutcome outranked(SignalPlan *plan, const Asked *asked, Mono now) {

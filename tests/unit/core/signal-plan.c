@@ -597,8 +597,11 @@ static void a_release_sends_latched_lights_through_start_up(void **state) {
     run_to(&plan, 10);
     break_lights(&plan, 11);
     signal_plan_step(&plan, at(11));
-    const SignalRequest request = {.action = SIGNAL_RELEASE};
+    const SignalRequest request = {.action = SIGNAL_RELEASE},
+                        of_a_wave = {.action = SIGNAL_RELEASE, .has_phase = true};
     SignalChange change;
+    assert_int_equal(signal_plan_request(&plan, &of_a_wave, at(39), &change).outcome, SIGNAL_OUT_OF_ORDER);
+    assert_int_equal(plan.mode, SIGNAL_MODE_LATCHED);
     assert_int_equal(signal_plan_request(&plan, &request, at(40), &change).outcome, SIGNAL_GRANTED);
     assert_true(change.is_change);
     assert_all_red(change.lights);
