@@ -113,6 +113,48 @@ static int check_max_red(const Checked *checked) {
                        setting_place(culprit).text, least_sec, s->signal_max_red_sec);
 }
 
+static int refuse_at(const Checked *checked, size_t offset, const char *expected, const char *got) {
+    const Setting *setting = setting_at(offset);
+    return problem_set(checked->problem, -EINVAL, "%s: [%s] %s: expected %s, got \"%s\"",
+                       setting_place(&checked->origins[setting - setting_table]).text, setting->section,
+                       setting->key, expected, setting_shown(got).text);
+}
+
+static int check_tick_sources(const Checked *checked) {
+    bool seen[SENSOR_KIND_COUNT] = {false};
+    char words[sizeof checked->settings->clock_tick_sources], *rest = words, *word;
+    size_t n = 0;
+    memcpy(words, checked->settings->clock_tick_sources, sizeof words);
+    while ((word = strsep(&rest, " "))) {
+        if (*word == '\0')
+            continue;
+        int kind = word_index(sensor_kind_words, word);
+        if (kind < 0 || seen[kind])
+            return refuse_at(checked, offsetof(Settings, clock_tick_sources),
+                             "camera, inductive and gps, or some of them, each once", word);
+        seen[kind] = true;
+        n++;
+    }
+    return n > 0 ? 0
+                 : refuse_at(checked, offsetof(Settings, clock_tick_sources), "at least one kind of sensor",
+                             checked->settings->clock_tick_sources);
+}
+
+/* A tick is in order with the events before it because both are under custody. */
+static int check_tick_protocols(const Checked *checked) {
+    const Settings *s = checked->settings;
+    static const char expected[] = "custody, because [clock] source is tick";
+    if (s->clock_source != CLOCK_TICK)
+        return 0;
+    if (s->protocol_broker != PROTOCOL_CUSTODY)
+        return refuse_at(checked, offsetof(Settings, protocol_broker), expected,
+                         protocol_words[s->protocol_broker]);
+    if (s->protocol_analytics != PROTOCOL_CUSTODY)
+        return refuse_at(checked, offsetof(Settings, protocol_analytics), expected,
+                         protocol_words[s->protocol_analytics]);
+    return 0;
+}
+
 int settings_check(const Settings *settings, const SettingOrigin *origins, Problem *problem) {
     static const size_t addresses[] = {offsetof(Settings, pc1), offsetof(Settings, pc2),
                                        offsetof(Settings, pc3), offsetof(Settings, bind_address)};
@@ -122,5 +164,9 @@ int settings_check(const Settings *settings, const SettingOrigin *origins, Probl
         r = check_address(&checked, addresses[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(relations); i++)
         r = check_relation(&checked, &relations[i]);
+    if (r == 0)
+        r = check_tick_sources(&checked);
+    if (r == 0)
+        r = check_tick_protocols(&checked);
     return r == 0 ? check_max_red(&checked) : r;
 }

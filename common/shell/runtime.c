@@ -7,6 +7,7 @@
 #include "shell/runtime.h"
 
 #include "shell/activation.h"
+#include "shell/city-clock-private.h"
 #include "shell/epoch.h"
 #include "shell/fault-point.h"
 #include "shell/health-private.h"
@@ -40,6 +41,7 @@ struct Service {
     Settings settings;
     const City *city;
     int64_t epoch;
+    CityClock city_clock;
 
     sd_event *event;
     ZHub *hub;
@@ -132,6 +134,14 @@ Mono service_now(const Service *service) {
 
 Wall service_wall(const Service *service) {
     return (Wall){event_now(service->event, CLOCK_REALTIME)};
+}
+
+CityClock *service_city_clock(Service *service) {
+    return &service->city_clock;
+}
+
+const CityClock *service_city_clock_const(const Service *service) {
+    return &service->city_clock;
 }
 
 void service_exit(Service *service, int status) {
@@ -264,6 +274,7 @@ static int copy_names(Service *service, const ServiceOptions *options) {
         return -ENOMEM;
     service->settings = *options->settings;
     service->city = options->city;
+    city_clock_init(&service->city_clock, service->settings.clock_source == CLOCK_TICK);
     return 0;
 }
 

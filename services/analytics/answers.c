@@ -2,6 +2,7 @@
  * over it; absent values are null, never invented. */
 #include "answers.h"
 
+#include "shell/city-clock.h"
 #include "wire/timestamp.h"
 
 #include <json-c/json_tokener.h>
@@ -155,7 +156,7 @@ static struct json_object *age(Mono now, Mono arrived) {
 
 /* When the newest of the readings arrived, by the wall clock; null without any. */
 static struct json_object *last_updated(const AnswerSources *sources, const ReadingTimes *times) {
-    Mono now = service_now(sources->service), newest = {0};
+    Mono now = service_city_now(sources->service), newest = {0};
     const Mono all[] = {times->queue, times->speed, times->count};
     bool is_known = false;
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
@@ -166,14 +167,14 @@ static struct json_object *last_updated(const AnswerSources *sources, const Read
     }
     if (!is_known)
         return NULL;
-    Wall wall = service_wall(sources->service);
+    Wall wall = service_city_wall(sources->service);
     wall.usec -= mono_between(newest, now);
     return text(timestamp_format(wall).text);
 }
 
 static struct json_object *current_readings(const AnswerSources *sources, size_t i) {
     const Intersection *intersection = decisions_intersection(sources->decisions, i);
-    Mono now = service_now(sources->service);
+    Mono now = service_city_now(sources->service);
     Readings readings = intersection_readings(intersection, now);
     ReadingTimes times = intersection_reading_times(intersection, now);
     struct json_object *object = json_object_new_object(), *ages = json_object_new_object();

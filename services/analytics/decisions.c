@@ -2,6 +2,7 @@
  * happens once for an event. */
 #include "decisions.h"
 
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "wave-orders.h"
 
@@ -88,7 +89,7 @@ static void put_congestion_record(Decisions *decisions, size_t i, Decision decis
     message_set(record, CongestionRecord, decision, decision);
     message_set_text(record, CongestionRecord, details, details);
     message_set(record, CongestionRecord, sensor_data, (JsonText){json.text, strlen(json.text)});
-    message_set(record, CongestionRecord, timestamp, service_wall(decisions->service));
+    message_set(record, CongestionRecord, timestamp, service_city_wall(decisions->service));
     message_set(record, CongestionRecord, captured_usec, (int64_t)record->timestamp.usec);
     metric_add(decisions->decided[decision], 1);
     (void)delivery_put(decisions->delivery, &message); /* what it cannot write, it logs */
@@ -125,7 +126,7 @@ static bool extend(Decisions *decisions, size_t i, const IntersectionActions *ac
 /* What a decision stands on: what the congested approach sees, else all that is known. */
 static Readings readings_behind(const Decisions *decisions, size_t i, const IntersectionActions *actions) {
     const Intersection *intersection = &decisions->intersections[i];
-    Mono now = service_now(decisions->service);
+    Mono now = service_city_now(decisions->service);
     return actions->has_cause ? intersection_approach_readings(intersection, actions->cause, now)
                               : intersection_readings(intersection, now);
 }
@@ -156,7 +157,7 @@ static void follow(Decisions *decisions, size_t i, const IntersectionActions *ac
 
 static void step(Decisions *decisions, size_t i, const IntersectionEvent *event) {
     IntersectionActions actions = intersection_step(&decisions->intersections[i], &decisions->thresholds,
-                                                    event, service_now(decisions->service));
+                                                    event, service_city_now(decisions->service));
     follow(decisions, i, &actions);
 }
 
@@ -170,7 +171,7 @@ void decisions_read(Decisions *decisions, size_t intersection, Approach approach
 /* --- what an operator wants --- */
 
 static Readings readings_now(const Decisions *decisions, size_t i) {
-    return intersection_readings(&decisions->intersections[i], service_now(decisions->service));
+    return intersection_readings(&decisions->intersections[i], service_city_now(decisions->service));
 }
 
 int decisions_wave(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
@@ -187,7 +188,7 @@ int decisions_wave(Decisions *decisions, size_t intersection, Direction directio
     IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = usec_from_sec(duration_sec)};
     IntersectionActions actions =
         intersection_step(&decisions->intersections[intersection], &decisions->thresholds, &event,
-                          service_now(decisions->service));
+                          service_city_now(decisions->service));
     if (actions.has_changed)
         tell_edge(decisions, intersection, &actions, reason);
     Readings readings = readings_now(decisions, intersection);
@@ -252,7 +253,7 @@ static void learn_wave(Decisions *decisions, size_t i, const SignalReport *repor
         return;
     IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = (uint64_t)report->wave_usec};
     IntersectionActions actions =
-        intersection_step(intersection, &decisions->thresholds, &event, service_now(decisions->service));
+        intersection_step(intersection, &decisions->thresholds, &event, service_city_now(decisions->service));
     if (actions.has_changed)
         tell_edge(decisions, i, &actions, "a green wave that was ordered before this service was started");
 }
@@ -271,7 +272,7 @@ static void on_report(size_t i, const SignalReport *report, void *userdata) {
         .since = report->timestamp,
         .has_next_change = has_next_change,
         .next_change = has_next_change
-                           ? mono_after(service_now(decisions->service), (uint64_t)report->next_change_usec)
+                           ? mono_after(service_city_now(decisions->service), (uint64_t)report->next_change_usec)
                            : mono_never(),
     };
     learn_wave(decisions, i, report);
@@ -288,7 +289,7 @@ LightsShown decisions_lights(const Decisions *decisions, size_t i) {
         .is_known = intersection->has_lights,
         .since = report->since,
         .has_next_change = report->has_next_change,
-        .next_change_usec = mono_between(service_now(decisions->service), report->next_change),
+        .next_change_usec = mono_between(service_city_now(decisions->service), report->next_change),
     };
     memcpy(shown.colours, intersection->lights, sizeof shown.colours);
     return shown;
@@ -348,10 +349,10 @@ int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem
     if (r >= 0)
         r = wave_orders_new(service, decisions->signal, decisions->n_intersections, &decisions->waves);
     if (r >= 0)
-        r = timer_new(service, on_time, decisions, &decisions->timer);
+        r = city_timer_new(service, on_time, decisions, &decisions->timer);
     if (r < 0)
         return r;
-    timer_set(decisions->timer, mono_after(service_now(service), TIME_STEP_USEC));
+    timer_set(decisions->timer, mono_after(service_city_now(service), TIME_STEP_USEC));
     *ret = take(decisions);
     return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "custody/keeper.h"
 #include "outlet.h"
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/producer.h"
 #include "wire/endpoints.h"
@@ -95,7 +96,7 @@ static int on_batch_end(void *userdata) {
 
 static void on_acknowledged(StoreRole role, uint64_t position, void *userdata) {
     Delivery *delivery = userdata;
-    durable_latency_acknowledge(&delivery->latency, role, position, service_wall(delivery->service));
+    durable_latency_acknowledge(&delivery->latency, role, position, service_city_wall(delivery->service));
 }
 
 static void on_doubt(void *userdata) {

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "reply.h"
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 
 #include <errno.h>
@@ -49,7 +50,7 @@ static void put_priority_record(const AnswerSources *sources, const Query *query
         message_mark(record, PriorityRecord, requested_by);
     }
     message_set(record, PriorityRecord, affected_intersections, (JsonText){ids, size});
-    message_set(record, PriorityRecord, timestamp, service_wall(sources->service));
+    message_set(record, PriorityRecord, timestamp, service_city_wall(sources->service));
     message_set(record, PriorityRecord, captured_usec, (int64_t)record->timestamp.usec);
     (void)delivery_put(sources->delivery, &message); /* what it cannot write, it logs */
 

@@ -2,6 +2,7 @@
  * here: the next green is asked for anyway. */
 #include "signal-client.h"
 
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
@@ -28,7 +29,7 @@ struct SignalClient {
 
 static void make_command(SignalClient *client, const LightRequest *request, SignalCommand *command) {
     const CityIntersection *place = &service_city(client->service)->intersections[request->intersection];
-    Wall wall = service_wall(client->service);
+    Wall wall = service_city_wall(client->service);
 
     message_set_text(command, SignalCommand, intersection, place->id);
     message_set(command, SignalCommand, new_state,

@@ -2,6 +2,7 @@
  * on one link before it can be reached on the other, so an order stays marked until a request got through. */
 #include "wave-orders.h"
 
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ static void settle(WaveOrders *orders, WaveOrder *order) {
 void wave_orders_note(WaveOrders *orders, const LightRequest *request) {
     WaveOrder *order = &orders->orders[request->intersection];
     settle(orders, order);
-    order->until = mono_after(service_now(orders->service), usec_from_sec(request->duration_sec));
+    order->until = mono_after(service_city_now(orders->service), usec_from_sec(request->duration_sec));
     order->direction = request->direction;
     (void)snprintf(order->reason, sizeof order->reason, "%s", request->reason);
 }
@@ -63,7 +64,7 @@ void wave_orders_hear(WaveOrders *orders, int64_t epoch) {
     orders->epoch = epoch;
     if (!is_new)
         return;
-    Mono now = service_now(orders->service);
+    Mono now = service_city_now(orders->service);
     orders->n_to_renew = 0;
     for (size_t i = 0; i < orders->n_orders; i++) {
         orders->orders[i].is_to_renew = !mono_reached(now, orders->orders[i].until);
@@ -79,7 +80,7 @@ void wave_orders_hear(WaveOrders *orders, int64_t epoch) {
 /* False when the signal service takes no request yet. */
 static bool renew(WaveOrders *orders, size_t i) {
     WaveOrder *order = &orders->orders[i];
-    Mono now = service_now(orders->service);
+    Mono now = service_city_now(orders->service);
     LightRequest request = {.intersection = i,
                             .action = SIGNAL_WAVE,
                             .direction = order->direction,

@@ -26,6 +26,7 @@
 #include "relay-packet.h"
 #include "source.h"
 
+#include "shell/city-clock.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
 
@@ -152,7 +153,7 @@ static int handle_packet(Client *client, const char *bytes, size_t size) {
     Refusal refusal;
     Problem problem;
     RelayPacket packet;
-    Wall now = service_wall(sensor_service_of(relay->sensor));
+    Wall now = service_city_wall(sensor_service_of(relay->sensor));
     int r =
         relay_parse(relay->parser, sensor_kind(relay->sensor), bytes, size, now, &packet, &refusal, &problem);
     if (r >= 0) {

@@ -1,6 +1,7 @@
 /* Sending reports when the link has room, and choosing what to give up when it has none. */
 #include "reports.h"
 
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
@@ -36,7 +37,7 @@ struct Reports {
 /* --- one report --- */
 
 static void stamp(Reports *reports, SignalReport *report, uint64_t ago_usec) {
-    uint64_t captured_usec = service_wall(reports->service).usec - ago_usec;
+    uint64_t captured_usec = service_city_wall(reports->service).usec - ago_usec;
     report->timestamp.usec = captured_usec;
     message_mark(report, SignalReport, timestamp);
     message_set(report, SignalReport, captured_usec, (int64_t)captured_usec);
@@ -92,7 +93,7 @@ static int send_state(Reports *reports, size_t i, Due due) {
     Message message = {.tag = MESSAGE_SIGNAL_REPORT};
     SignalReport *report = &message.SIGNAL_REPORT;
     LightsView view = lights_view(reports->lights, i);
-    Mono now = service_now(reports->service);
+    Mono now = service_city_now(reports->service);
     Mono captured = due == DUE_CHANGE ? view.changed_at : now;
 
     put_lights(report, due == DUE_CHANGE ? REPORT_CHANGE : REPORT_STATE,

@@ -12,6 +12,7 @@
 #include "lights.h"
 #include "reports.h"
 #include "requests.h"
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 
@@ -177,7 +178,7 @@ static int on_beat(Timer *timer, Mono now, void *userdata) {
     SignalService *signal = userdata;
     const CityLights *lights = signal->lights;
     signal->heard_beat = now;
-    watch_commander(signal, service_now(signal->service));
+    watch_commander(signal, service_city_now(signal->service));
     metric_set(signal->latched, (double)lights_count(lights, SIGNAL_MODE_LATCHED));
     metric_set(signal->commanded, (double)lights_count(lights, SIGNAL_MODE_COMMANDED));
     service_status(
@@ -203,8 +204,9 @@ static bool hears_its_timer(void *userdata, Mono now, Problem *problem) {
 }
 
 static bool steps_in_time(void *userdata, Mono now, Problem *problem) {
+    (void)now;
     const SignalService *signal = userdata;
-    uint64_t late_usec = mono_between(lights_deadline(signal->lights), now);
+    uint64_t late_usec = mono_between(lights_deadline(signal->lights), service_city_now(signal->service));
     if (late_usec <= STEP_LATE_USEC)
         return true;
     problem_set(problem, 0, "expected every light to change in time, one is %.1f s late",
@@ -231,7 +233,7 @@ static void report_outcome(SignalService *signal, const SignalCommand *command, 
 static void journal_latency(const SignalService *signal, const SignalCommand *command,
                             const SignalRequest *request, uint64_t wait_usec) {
     uint64_t latency_usec;
-    if (!request_age(command, service_wall(signal->service), &latency_usec))
+    if (!request_age(command, service_city_wall(signal->service), &latency_usec))
         return;
     JournalField fields[6];
     size_t n = 0;
@@ -299,7 +301,7 @@ static TakenText taken_text(const SignalService *signal, size_t intersection, co
 }
 
 static void take_request(SignalService *signal, const SignalCommand *command, size_t intersection) {
-    const Mono now = service_now(signal->service);
+    const Mono now = service_city_now(signal->service);
     SignalRequest request = request_from_command(command);
     const bool is_phase = request.action == SIGNAL_PHASE;
     const char *reason = message_has(command, SignalCommand, reason) ? command->reason : NULL;
@@ -327,8 +329,8 @@ static size_t admit(SignalService *signal, const SignalCommand *command, Refusal
                     Problem *problem) {
     uint64_t held_back,
         stale_usec = usec_from_sec(service_settings(signal->service)->signal_stale_command_sec);
-    if (request_check_age(command, service_wall(signal->service), stale_usec, ret_refusal, problem) < 0 ||
-        commanders_admit(&signal->commanders, command, service_now(signal->service), stale_usec, ret_refusal,
+    if (request_check_age(command, service_city_wall(signal->service), stale_usec, ret_refusal, problem) < 0 ||
+        commanders_admit(&signal->commanders, command, service_city_now(signal->service), stale_usec, ret_refusal,
                          problem) < 0)
         return CITY_NO_INDEX;
     const City *city = service_city(signal->service);
@@ -389,7 +391,7 @@ static void make_counters(SignalService *signal) {
 
 static int make_timers(SignalService *signal) {
     Service *service = signal->service;
-    int r = timer_new(service, on_step_time, signal, &signal->step_timer);
+    int r = city_timer_new(service, on_step_time, signal, &signal->step_timer);
     if (r >= 0)
         r = timer_new(service, on_beat, signal, &signal->beat_timer);
     if (r >= 0)
@@ -416,7 +418,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     make_counters(signal);
 
     int r = lights_new(service_settings(service), NULL, service_city(service)->n_intersections,
-                       service_now(service), on_change, signal, &signal->lights, problem);
+                       service_city_now(service), on_change, signal, &signal->lights, problem);
     if (r >= 0)
         r = decoder_new(&signal->decoder);
     if (r >= 0)
