@@ -76,6 +76,13 @@
     X(REPORT_ACCEPTED, "ACCEPTED")                                                                           \
     X(REPORT_REFUSED, "REFUSED")
 
+/* What a line of lock-step says, on the links of the commands and of the reports. */
+#define STEP_LIST(X)                                                                                         \
+    X(STEP_HELLO, "HELLO")                                                                                   \
+    X(STEP_MARK, "MARK")                                                                                     \
+    X(STEP_DONE, "DONE")                                                                                     \
+    X(STEP_INVALID, "INVALID")
+
 /* What the reader of a link speaks: custody (it acknowledges what it has committed), or what the first
  * implementation spoke (it never acknowledges: sent is all that is known). */
 #define PROTOCOL_LIST(X) X(PROTOCOL_CUSTODY, "custody") X(PROTOCOL_V0, "v0")
@@ -106,6 +113,7 @@ VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_
 VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
 VOCABULARY(ReplyCause, REPLY_CAUSE, REPLY_CAUSE_LIST, reply_cause_words);
 VOCABULARY(SignalReportKind, SIGNAL_REPORT, SIGNAL_REPORT_LIST, signal_report_words);
+VOCABULARY(StepKind, STEP, STEP_LIST, step_words);
 VOCABULARY(Protocol, PROTOCOL, PROTOCOL_LIST, protocol_words);
 VOCABULARY(StoreRole, STORE_ROLE, STORE_ROLE_LIST, store_role_words);
 

@@ -73,6 +73,10 @@ void keeper_touch(Keeper *keeper) {
     commit_within(keeper, keeper->commit_usec);
 }
 
+void keeper_hurry(Keeper *keeper) {
+    commit_within(keeper, 0);
+}
+
 static bool is_due(const Keeper *keeper) {
     Mono now = service_now(keeper->service);
     if (keeper->trouble.error != 0)

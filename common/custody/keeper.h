@@ -48,6 +48,9 @@ int keeper_append(Keeper *keeper, const void *frame, size_t size);
 /* An intake accepted something, or a reader acknowledged: the next commit has something to write. */
 void keeper_touch(Keeper *keeper);
 
+/* Something waits for what was taken so far: the end of this batch commits it. */
+void keeper_hurry(Keeper *keeper);
+
 /* The end of a batch of messages: commits what is due. 0, or a negative errno that ends the process. */
 int keeper_end_batch(Keeper *keeper);
 

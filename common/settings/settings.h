@@ -22,8 +22,8 @@
     X(SENSOR_SOURCE_REPLAY, "replay")                                                                        \
     X(SENSOR_SOURCE_RELAY, "relay")
 #define CLOCK_SOURCE_LIST(X) X(CLOCK_SYSTEM, "system") X(CLOCK_TICK, "tick")
-#define TIME_BASE_LIST(X)   X(TIME_BASE_NOW, "now") X(TIME_BASE_RECORDED, "recorded")
-#define BROKER_MODE_LIST(X) X(BROKER_STANDARD, "standard") X(BROKER_THREADED, "threaded")
+#define TIME_BASE_LIST(X)    X(TIME_BASE_NOW, "now") X(TIME_BASE_RECORDED, "recorded")
+#define BROKER_MODE_LIST(X)  X(BROKER_STANDARD, "standard") X(BROKER_THREADED, "threaded")
 
 VOCABULARY(SensorSource, SENSOR_SOURCE, SENSOR_SOURCE_LIST, sensor_source_words);
 VOCABULARY(ClockSource, CLOCK_SOURCE, CLOCK_SOURCE_LIST, clock_source_words);

@@ -1,6 +1,7 @@
 /* The inside of a service's city clock, shared by city-clock.c, timer.c and runtime.c. */
 #pragma once
 
+#include "shell/journal.h"
 #include "shell/service.h"
 
 typedef struct CityClock {
@@ -10,6 +11,7 @@ typedef struct CityClock {
     Wall wall;
     Timer *timers; /* all of city time, in no order */
     uint64_t n_set;
+    JournalLimit faults;
 } CityClock;
 
 CityClock *service_city_clock(Service *service);

@@ -82,8 +82,8 @@ void service_status(Service *service, const char *format, ...) printf_like(2, 3)
 /* Ends the loop in order; `status` becomes the exit status. */
 void service_exit(Service *service, int status);
 
-/* A timer on the machine's clock (city-clock.h has those of the city's): one-shot, set again as often as wanted. The handler returns 0 or a negative
- * errno that ends the process. */
+/* A timer on the machine's clock (city-clock.h has those of the city's): one-shot, set again as often as
+ * wanted. The handler returns 0 or a negative errno that ends the process. */
 typedef struct Timer Timer;
 typedef int (*TimerFn)(Timer *timer, Mono now, void *userdata);
 int timer_new(Service *service, TimerFn fn, void *userdata, Timer **ret);

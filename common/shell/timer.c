@@ -1,5 +1,5 @@
-/* One-shot timers: on the loop's monotonic clock, precise to what the loop allows (sd-event would otherwise round
- * by 250 ms), or on the city's, when a simulator owns that. */
+/* One-shot timers: on the loop's monotonic clock, precise to what the loop allows (sd-event would
+ * otherwise round by 250 ms), or on the city's, when a simulator owns that. */
 #include "base/macro.h"
 #include "shell/city-clock-private.h"
 #include "shell/city-clock.h"

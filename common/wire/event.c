@@ -146,6 +146,8 @@ void event_set_place(Message *event, const char *sensor_id, const char *intersec
 
 bool event_identity(const Message *event, EventIdentity *ret) {
     const EventLayout *layout = event_layout(event);
+    if (!layout) /* a tick: no sensor made it */
+        return false;
     if ((event_bits(event) & layout->identity_bits) != layout->identity_bits)
         return false;
     if (ret)

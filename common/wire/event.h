@@ -46,7 +46,8 @@ const char *event_sensor_id(const Message *event);
 const char *event_intersection(const Message *event);
 void event_set_place(Message *event, const char *sensor_id, const char *intersection);
 
-/* True when the event carries a whole identity; `ret` may be NULL. */
+/* True when the event carries a whole identity; `ret` may be NULL. False for a tick, the only event that
+ * none of the other functions takes. */
 bool event_identity(const Message *event, EventIdentity *ret);
 void event_set_identity(Message *event, const EventIdentity *identity);
 void event_clear_identity(Message *event);

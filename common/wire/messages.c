@@ -68,6 +68,7 @@ const char *const message_family_words[] = {
     [MESSAGE_FAMILY_REPLY] = "reply",
     [MESSAGE_FAMILY_HEARTBEAT] = "heartbeat",
     [MESSAGE_FAMILY_ACK] = "acknowledgement",
+    [MESSAGE_FAMILY_STEP] = "step",
 };
 
 const char *message_wire_name(MessageTag tag) {

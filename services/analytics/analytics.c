@@ -3,6 +3,7 @@
 #include "analytics.h"
 
 #include "answers.h"
+#include "lockstep.h"
 #include "queries.h"
 #include "refill.h"
 
@@ -16,6 +17,7 @@ typedef struct Analytics {
     AnswerSources parts; /* owned here */
     Queries *queries;
     Refill *refill;
+    Lockstep *lockstep; /* NULL unless a simulator owns city time */
     Timer *status_timer;
 } Analytics;
 
@@ -24,7 +26,7 @@ typedef struct Analytics {
 static void on_flow(bool is_blocked, void *userdata) {
     Analytics *analytics = userdata;
     if (analytics->parts.ingest)
-        ingest_pause(analytics->parts.ingest, is_blocked);
+        ingest_pause(analytics->parts.ingest, INGEST_OUTBOX, is_blocked);
     if (analytics->parts.decisions)
         decisions_pause(analytics->parts.decisions, is_blocked);
 }
@@ -113,6 +115,8 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     if (r >= 0)
         r = ingest_new(service, parts->delivery, parts->decisions, &parts->ingest, problem);
     if (r >= 0)
+        r = lockstep_new(service, parts, &analytics->lockstep);
+    if (r >= 0)
         r = queries_new(parts, &analytics->queries, problem);
     if (r >= 0)
         r = timer_new(service, on_status_time, analytics, &analytics->status_timer);
@@ -133,6 +137,7 @@ static void stop(void *state) {
     timer_free(analytics->status_timer);
     refill_free(analytics->refill);
     queries_free(analytics->queries);
+    lockstep_free(analytics->lockstep);
     parts->ingest = ingest_free(parts->ingest); /* what is still to come calls these, if they are there */
     parts->watch = watch_stores_free(parts->watch);
     parts->decisions = decisions_free(parts->decisions);

@@ -271,9 +271,9 @@ static void on_report(size_t i, const SignalReport *report, void *userdata) {
     decisions->reports[i] = (LightsReport){
         .since = report->timestamp,
         .has_next_change = has_next_change,
-        .next_change = has_next_change
-                           ? mono_after(service_city_now(decisions->service), (uint64_t)report->next_change_usec)
-                           : mono_never(),
+        .next_change = has_next_change ? mono_after(service_city_now(decisions->service),
+                                                    (uint64_t)report->next_change_usec)
+                                       : mono_never(),
     };
     learn_wave(decisions, i, report);
     IntersectionEvent event = {.kind = INTERSECTION_LIGHTS};
@@ -367,6 +367,10 @@ Decisions *decisions_free(Decisions *decisions) {
     free(decisions->reports);
     free(decisions);
     return NULL;
+}
+
+SignalClient *decisions_signal(Decisions *decisions) {
+    return decisions->signal;
 }
 
 void decisions_pause(Decisions *decisions, bool is_paused) {

@@ -21,6 +21,9 @@ int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem
 Decisions *decisions_free(Decisions *decisions);
 DEFINE_FREEP(Decisions, decisions_free)
 
+/* The way to the signal service. Borrowed. */
+SignalClient *decisions_signal(Decisions *decisions);
+
 /* A sensor spoke. The readings are fresh for `fresh_usec` from now. */
 void decisions_read(Decisions *decisions, size_t intersection, Approach approach, const Readings *readings,
                     uint64_t fresh_usec);

@@ -199,6 +199,10 @@ void delivery_touch(Delivery *delivery) {
     keeper_touch(delivery->keeper);
 }
 
+void delivery_hurry(Delivery *delivery) {
+    keeper_hurry(delivery->keeper);
+}
+
 /* --- records --- */
 
 /* One of the readings is followed until both stores have it. */

@@ -45,6 +45,9 @@ Intake *delivery_intake(Delivery *delivery);
  * it or not. */
 void delivery_touch(Delivery *delivery);
 
+/* Somebody waits for what was taken: the end of this batch commits it. */
+void delivery_hurry(Delivery *delivery);
+
 /* Hands `record` (a message of MESSAGE_FAMILY_RECORD) to both stores. One without a whole identity gets one:
  * this service, its epoch, the next number. Never waits. 0, or an error that is counted and logged here:
  * -EINVAL for a record that no store would accept, -ENOSPC when the outbox has no room at all, -ENOMEM. */

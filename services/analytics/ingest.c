@@ -31,6 +31,9 @@ struct Ingest {
     Link *broker;
     Receiver *receiver;
     Decoder *decoder;
+    IngestTickFn on_tick; /* NULL unless a simulator owns city time */
+    void *tick_userdata;
+    unsigned paused_for; /* IngestPause */
     Dedup dedup;
     DedupProducer *producers;
     PlacedVehicle placed[VIEW_PLACED_MAX]; /* of the view that is being read */
@@ -232,6 +235,15 @@ static int take_event(Ingest *ingest, SensorKind kind, const Message *event, Ded
     return 0;
 }
 
+static int take_tick(Ingest *ingest, const TickEvent *tick, Link *link, const LinkFrame *frame) {
+    if (ingest->on_tick)
+        return ingest->on_tick(tick, ingest->tick_userdata);
+    Problem problem;
+    problem_set(&problem, 0, "expected no tick: [clock] source is system");
+    link_refuse(link, frame, REFUSAL_UNKNOWN_TYPE, &problem);
+    return 0;
+}
+
 static int read_event(Ingest *ingest, Link *link, const LinkFrame *frame) {
     Message event;
     Refusal refusal;
@@ -244,6 +256,8 @@ static int read_event(Ingest *ingest, Link *link, const LinkFrame *frame) {
                            &problem);
     if (r < 0 && r != -EBADMSG)
         return r;
+    if (r == 0 && event.tag == MESSAGE_TICK_EVENT)
+        return take_tick(ingest, &event.TICK_EVENT, link, frame);
     if (r < 0 || !event_kind(event.tag, &kind)) {
         link_refuse(link, frame, refusal, &problem);
         return 0;
@@ -260,6 +274,14 @@ static int read_event(Ingest *ingest, Link *link, const LinkFrame *frame) {
     return take_event(ingest, kind, &event, verdict, intersection, timestamp, frame);
 }
 
+/* The broker tells a tick twice: under custody to who acknowledges it, in order with the events, and
+ * plainly to the others. */
+static bool is_for_others(const Ingest *ingest, const LinkFrame *frame) {
+    static const char topic[] = "tick ";
+    const size_t n = sizeof topic - 1;
+    return ingest->on_tick && frame->size > n && memcmp(frame->data, topic, n) == 0;
+}
+
 static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
     Ingest *ingest = userdata;
     LinkFrame own;
@@ -268,7 +290,7 @@ static int on_event_frame(Link *link, const LinkFrame *frame, void *userdata) {
         delivery_touch(ingest->delivery);
         return read_event(ingest, link, &own);
     case RECEIVER_PLAIN:
-        return read_event(ingest, link, &own);
+        return is_for_others(ingest, &own) ? 0 : read_event(ingest, link, &own);
     case RECEIVER_LEAVE:
         break;
     }
@@ -339,8 +361,17 @@ Ingest *ingest_free(Ingest *ingest) {
     return NULL;
 }
 
-void ingest_pause(Ingest *ingest, bool is_paused) {
-    link_pause(ingest->broker, is_paused);
+void ingest_pause(Ingest *ingest, IngestPause why, bool is_paused) {
+    if (is_paused)
+        ingest->paused_for |= why;
+    else
+        ingest->paused_for &= ~(unsigned)why;
+    link_pause(ingest->broker, ingest->paused_for != 0);
+}
+
+void ingest_on_tick(Ingest *ingest, IngestTickFn fn, void *userdata) {
+    ingest->on_tick = fn;
+    ingest->tick_userdata = userdata;
 }
 
 void ingest_acknowledge(Ingest *ingest) {

@@ -15,13 +15,21 @@
 
 typedef struct Ingest Ingest;
 
+/* A simulator's tick, behind all events before it. 0 or a negative errno that ends the process. */
+typedef int (*IngestTickFn)(const TickEvent *tick, void *userdata);
+void ingest_on_tick(Ingest *ingest, IngestTickFn fn, void *userdata);
+
 /* `delivery` and `decisions` outlive it. */
 int ingest_new(Service *service, Delivery *delivery, Decisions *decisions, Ingest **ret, Problem *problem);
 Ingest *ingest_free(Ingest *ingest);
 DEFINE_FREEP(Ingest, ingest_free)
 
-/* No event is read while paused: the broker's link fills and the broker waits in turn. */
-void ingest_pause(Ingest *ingest, bool is_paused);
+/* No event is read while paused for any of these: the broker's link fills and the broker waits in turn. */
+typedef enum IngestPause {
+    INGEST_OUTBOX = 1 << 0, /* it takes nothing */
+    INGEST_STEP = 1 << 1,   /* the last tick's step is not done */
+} IngestPause;
+void ingest_pause(Ingest *ingest, IngestPause why, bool is_paused);
 
 /* What was taken is on disk: the broker is told. */
 void ingest_acknowledge(Ingest *ingest);

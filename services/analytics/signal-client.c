@@ -6,6 +6,7 @@
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
+#include "wire/step.h"
 #include "wire/timestamp.h"
 
 #include <errno.h>
@@ -21,6 +22,9 @@ struct SignalClient {
     Decoder *decoder;
     ProducerName producer;
     uint64_t n_requests;
+    const StepHandlers *steps; /* NULL unless a simulator owns city time */
+    void *steps_userdata;
+    bool is_muted, is_paused, are_reports_held;
     JournalLimit away_limit, refused_limit;
     Metric *sent, *away, *accepted, *refused;
 };
@@ -58,6 +62,8 @@ int signal_client_request(SignalClient *client, const LightRequest *request) {
     Problem problem = {{0}};
     uint64_t held_back;
 
+    if (client->is_muted)
+        return -EAGAIN;
     make_command(client, request, &message.SIGNAL_COMMAND);
     int size = message_encode(&message, frame, sizeof frame, &problem);
     if (size < 0) {
@@ -77,6 +83,41 @@ int signal_client_request(SignalClient *client, const LightRequest *request) {
     return 0;
 }
 
+void signal_client_mute(SignalClient *client, bool is_muted) {
+    client->is_muted = is_muted;
+}
+
+/* --- lock-step --- */
+
+void signal_client_on_steps(SignalClient *client, const StepHandlers *handlers, void *userdata) {
+    client->steps = handlers;
+    client->steps_userdata = userdata;
+}
+
+int signal_client_step(SignalClient *client, StepKind kind, int64_t number) {
+    char frame[128];
+    Message message = {.tag = MESSAGE_STEP};
+    Problem problem;
+    message_set(&message.STEP, Step, kind, kind);
+    message_set(&message.STEP, Step, number, number);
+    int size = message_encode(&message, frame, sizeof frame, &problem);
+    return size < 0 ? size : link_send(client->commands, frame, (size_t)size);
+}
+
+static int on_writable(Link *link, void *userdata) {
+    (void)link;
+    const SignalClient *client = userdata;
+    return client->steps ? client->steps->on_writable(client->steps_userdata) : 0;
+}
+
+static int take_step(SignalClient *client, Link *link, const LinkFrame *frame) {
+    Message message;
+    int r = link_decode(link, frame, client->decoder, MESSAGE_FAMILY_STEP, &message);
+    if (r <= 0 || !client->steps)
+        return r < 0 ? r : 0;
+    return client->steps->on_step(&message.STEP, client->steps_userdata);
+}
+
 /* --- reports --- */
 
 static void note_refused_request(SignalClient *client, const SignalReport *report) {
@@ -90,6 +131,8 @@ static void note_refused_request(SignalClient *client, const SignalReport *repor
 static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
     SignalClient *client = userdata;
     Message message;
+    if (step_is_one(frame->data, frame->size))
+        return take_step(client, link, frame);
     int r = link_decode(link, frame, client->decoder, MESSAGE_FAMILY_REPORT, &message);
     if (r <= 0)
         return r;
@@ -115,7 +158,8 @@ static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
 
 int signal_client_new(Service *service, SignalReportFn on_report, void *userdata, SignalClient **ret,
                       Problem *problem) {
-    static const LinkHandlers command_handlers = {0}, report_handlers = {.on_frame = on_report_frame};
+    static const LinkHandlers command_handlers = {.on_writable = on_writable},
+                              report_handlers = {.on_frame = on_report_frame};
     Metrics *metrics = service_metrics(service);
     scoped(signal_client_freep) SignalClient *client = calloc(1, sizeof *client);
     if (!client)
@@ -160,5 +204,11 @@ SignalClient *signal_client_free(SignalClient *client) {
 }
 
 void signal_client_pause(SignalClient *client, bool is_paused) {
-    link_pause(client->reports, is_paused);
+    client->is_paused = is_paused;
+    link_pause(client->reports, client->is_paused || client->are_reports_held);
+}
+
+void signal_client_hold_reports(SignalClient *client, bool are_held) {
+    client->are_reports_held = are_held;
+    link_pause(client->reports, client->is_paused || client->are_reports_held);
 }

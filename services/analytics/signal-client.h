@@ -35,5 +35,21 @@ typedef struct LightRequest {
 /* 0: handed to the signal service, which alone decides. -EAGAIN: it is away, nothing was asked. */
 int signal_client_request(SignalClient *client, const LightRequest *request);
 
-/* Nothing is read from the signal service while paused; it waits. */
+/* Lock-step with a simulator. What the signal service says of a step (HELLO, DONE, INVALID); and when the link
+ * takes frames again after a step could not be sent. A negative errno ends the process. */
+typedef struct StepHandlers {
+    int (*on_step)(const Step *step, void *userdata);
+    int (*on_writable)(void *userdata);
+} StepHandlers;
+void signal_client_on_steps(SignalClient *client, const StepHandlers *handlers, void *userdata);
+
+/* HELLO or MARK, behind every request before it. 0, or -EAGAIN: the signal service is away, on_writable
+ * follows. */
+int signal_client_step(SignalClient *client, StepKind kind, int64_t number);
+
+/* While muted no request goes out: signal_client_request() says -EAGAIN. */
+void signal_client_mute(SignalClient *client, bool is_muted);
+
+/* Nothing is read from the signal service while paused, or while its reports are held; it waits. */
 void signal_client_pause(SignalClient *client, bool is_paused);
+void signal_client_hold_reports(SignalClient *client, bool are_held);

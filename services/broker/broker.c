@@ -20,6 +20,7 @@
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
+#include "ticks.h"
 #include "wire/event.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ typedef struct Broker Broker;
 /* A kind of sensor, as it arrives. */
 typedef struct Topic {
     Broker *broker;
+    SensorKind kind;
     Intake intake;
     Receiver *receiver;
     Input *input;
@@ -49,6 +51,7 @@ struct Broker {
     KeeperReader analytics;
     Link *output;
     Sender *sender;
+    Ticks *ticks; /* NULL unless a simulator owns city time */
     Topic topics[SENSOR_KIND_COUNT];
     size_t next_topic; /* who may go first when there is room again */
     sd_event_source *resume;
@@ -71,7 +74,7 @@ static const EndpointId input_endpoints[SENSOR_KIND_COUNT] = {
 
 static bool can_take(void *userdata) {
     const Topic *topic = userdata;
-    return keeper_can_take(topic->broker->keeper);
+    return keeper_can_take(topic->broker->keeper) && ticks_may_take(topic->broker->ticks, topic->kind);
 }
 
 static bool is_wanted(const Hop *hop, void *userdata) {
@@ -105,6 +108,11 @@ static int take_event(const void *event, size_t size, bool needs_identity, Probl
     return 0;
 }
 
+static int take_tick(const void *tick, size_t size, Problem *problem, void *userdata) {
+    const Topic *topic = userdata;
+    return ticks_take(topic->broker->ticks, topic->kind, tick, size, problem);
+}
+
 static int on_batch_end(void *userdata) {
     return keeper_end_batch(((Broker *)userdata)->keeper);
 }
@@ -114,13 +122,19 @@ static void on_committed(void *userdata) {
     for (size_t i = 0; i < SENSOR_KIND_COUNT; i++)
         receiver_acknowledge(broker->topics[i].receiver);
     sender_add(broker->sender, spool_committed(keeper_spool(broker->keeper)));
+    ticks_committed(broker->ticks, spool_committed(keeper_spool(broker->keeper)));
 }
 
-/* Not at once: the keeper is in the middle of its work. */
-static void on_flow(bool can_take_again, void *userdata) {
+/* Not at once: whoever says so is in the middle of its work. */
+static void resume_soon(void *userdata) {
     Broker *broker = userdata;
-    if (can_take_again && broker->resume)
+    if (broker->resume)
         (void)sd_event_source_set_enabled(broker->resume, SD_EVENT_ONESHOT);
+}
+
+static void on_flow(bool can_take_again, void *userdata) {
+    if (can_take_again)
+        resume_soon(userdata);
 }
 
 /* Round robin, so that a fast topic does not always get the first free place. */
@@ -150,11 +164,10 @@ static bool has_reader(const Broker *broker) {
 
 static void on_subscription(Link *link, const char *topic, size_t size, bool is_subscribed, void *userdata) {
     (void)link;
-    (void)topic;
-    (void)size;
-    (void)is_subscribed;
     Broker *broker = userdata;
     sender_reader_is_there(broker->sender, has_reader(broker));
+    if (is_subscribed)
+        ticks_subscribed(broker->ticks, topic, size);
 }
 
 static int on_writable(Link *link, void *userdata) {
@@ -252,10 +265,11 @@ static int open_keeper(Broker *broker, Problem *problem) {
 
 static int open_topic(Broker *broker, SensorKind kind, Problem *problem) {
     static const InputHandlers handlers = {
-        .can_take = can_take, .is_wanted = is_wanted, .on_event = take_event};
+        .can_take = can_take, .is_wanted = is_wanted, .on_event = take_event, .on_tick = take_tick};
     Topic *topic = &broker->topics[kind];
     EndpointId id = input_endpoints[kind];
     topic->broker = broker;
+    topic->kind = kind;
     int r = spool_add_intake(keeper_spool(broker->keeper), endpoints[id].name, &topic->intake, problem);
     if (r >= 0)
         r = receiver_new(broker->service, id, false, &topic->intake, &topic->receiver, problem);
@@ -290,6 +304,11 @@ static int start(Service *service, void **ret_state, Problem *problem) {
         r = sd_event_source_set_exit_on_failure(broker->resume, 1);
     if (r < 0 || (r = open_keeper(broker, problem)) < 0 || (r = open_output(broker, problem)) < 0)
         return r;
+    const TicksSpec ticks = {
+        .keeper = broker->keeper, .output = broker->output, .on_turn = resume_soon, .userdata = broker};
+    r = ticks_new(service, &ticks, &broker->ticks, problem);
+    if (r < 0)
+        return r;
     for (size_t kind = 0; kind < SENSOR_KIND_COUNT; kind++)
         if ((r = open_topic(broker, (SensorKind)kind, problem)) < 0)
             return r;
@@ -311,6 +330,7 @@ static void stop(void *state) {
     timer_free(broker->status_timer);
     for (size_t i = 0; i < SENSOR_KIND_COUNT; i++)
         input_free(broker->topics[i].input);
+    broker->ticks = ticks_free(broker->ticks);
     broker->sender = sender_free(broker->sender);
     keeper_free(broker->keeper);
     for (size_t i = 0; i < SENSOR_KIND_COUNT; i++)

@@ -46,8 +46,12 @@ int gate_judge(Gate *gate, const void *frame, size_t size, bool *ret_needs_ident
                            problem);
     if (r < 0)
         return r;
-    *ret_needs_identity = !event_identity(&gate->message, NULL);
+    *ret_needs_identity = !gate_is_tick(gate) && !event_identity(&gate->message, NULL);
     return 0;
+}
+
+bool gate_is_tick(const Gate *gate) {
+    return gate->message.tag == MESSAGE_TICK_EVENT;
 }
 
 static bool contains(const char *text, size_t size, const char *word) {

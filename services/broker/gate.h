@@ -26,6 +26,9 @@ DEFINE_FREEP(Gate, gate_free)
 int gate_judge(Gate *gate, const void *frame, size_t size, bool *ret_needs_identity, Refusal *ret_refusal,
                Problem *problem);
 
+/* Whether the frame that gate_judge() passed last is a simulator's tick, which no sensor measured. */
+bool gate_is_tick(const Gate *gate);
+
 /* Writes an event that gate_judge() passed to `buffer` (GATE_FRAME_MAX_BYTES) with `identity`, and `now` as
  * its capture time unless it has one. Its other bytes stay as they were where that is possible. Returns the
  * size, or -EMSGSIZE when it is too large then. */

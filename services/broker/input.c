@@ -29,6 +29,7 @@ typedef struct Judged {
     bool has_hop;
     bool is_refused; /* only of a frame under custody: there is nothing to take, but it has arrived */
     bool needs_identity;
+    bool is_tick;
     char event[FRAME_MAX_BYTES];
 } Judged;
 
@@ -74,6 +75,7 @@ static int judge(Input *input, const LinkFrame *frame, RefuseFn refuse, size_t *
     if (r < 0 && r != -EBADMSG)
         return r;
     judged->is_refused = r == -EBADMSG;
+    judged->is_tick = r == 0 && gate_is_tick(input->gate);
     if (judged->is_refused)
         refuse(input, frame, refusal, &problem);
     *ret_size = judged->is_refused ? 0 : trimmed_size(judged->event, size);
@@ -88,11 +90,13 @@ static int settle(Input *input, const Judged *judged, size_t size) {
     if (judged->is_refused)
         return 0;
     Problem problem;
-    int r = input->handlers.on_event(judged->event, size, judged->needs_identity, &problem, input->userdata);
+    int r = judged->is_tick ? input->handlers.on_tick(judged->event, size, &problem, input->userdata)
+                            : input->handlers.on_event(judged->event, size, judged->needs_identity, &problem,
+                                                       input->userdata);
     if (r != -EBADMSG)
         return r;
     const LinkFrame event = {.data = judged->event, .size = size};
-    link_refuse(input->link, &event, REFUSAL_TOO_LARGE, &problem);
+    link_refuse(input->link, &event, judged->is_tick ? REFUSAL_UNKNOWN_TYPE : REFUSAL_TOO_LARGE, &problem);
     return 0;
 }
 

@@ -22,6 +22,8 @@ typedef struct InputHandlers {
     /* An event, without its hop. 0; -EBADMSG: refused with `problem`; another negative errno ends the
      * process. */
     int (*on_event)(const void *event, size_t size, bool needs_identity, Problem *problem, void *userdata);
+    /* The same for a simulator's tick. */
+    int (*on_tick)(const void *tick, size_t size, Problem *problem, void *userdata);
 } InputHandlers;
 
 int input_open_in_loop(Service *service, EndpointId id, const InputHandlers *handlers, void *userdata,

@@ -145,12 +145,15 @@ int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t
     int r = parse_object(parser, packet, size, &object, ret_refusal, problem);
     if (r < 0 || (r = read_id(object, &ret->id, ret_refusal, problem)) < 0)
         return r;
-    bool is_of_now = !has_time(object);
-    size_t frame_size = build_frame(parser, topic_of(kind, object), packet, size, is_of_now);
+    bool is_tick = json_object_object_get_ex(object, "k", NULL);
+    bool is_of_now = !is_tick && !has_time(object);
+    const char *topic = is_tick ? message_wire_name(MESSAGE_TICK_EVENT) : topic_of(kind, object);
+    size_t frame_size = build_frame(parser, topic, packet, size, is_of_now);
     r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &ret->event,
                        ret_refusal, problem);
-    if (r == 0)
-        r = check_view(&ret->event, ret_refusal, problem);
+    if (r < 0 || is_tick)
+        return r;
+    r = check_view(&ret->event, ret_refusal, problem);
     if (r < 0 || (r = check_identity(object, &ret->event, ret_refusal, problem)) < 0)
         return r;
     if (is_of_now)

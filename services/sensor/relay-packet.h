@@ -1,4 +1,5 @@
-/* The packets of a relay socket: one reading in, one answer out. relay.c describes them. Knows no socket. */
+/* The packets of a relay socket: one reading (or tick) in, one answer out. relay.c describes them. Knows
+ * no socket. */
 #pragma once
 
 #include "base/macro.h"
@@ -17,7 +18,7 @@ typedef struct RelayId {
 
 typedef struct RelayPacket {
     RelayId id;
-    Message event;
+    Message event; /* of the kind, or a simulator's tick */
 } RelayPacket;
 
 typedef struct RelayAnswer {

@@ -14,6 +14,12 @@
  *     {"ack":17}                                      the broker has it on disk: it will not be lost any more
  *     {"refused":17,"why":"volumen: expected ..."}    nothing was taken
  *
+ * With [clock] source = tick a packet with a member `k` is a simulator's tick (see messages.def):
+ *
+ *     {"id":18,"k":3,"t_us":1767254403000000}
+ *
+ * It goes out behind everything that was handed in before it, and is acknowledged as a reading is.
+ *
  * Many packets may be under way; a client matches answers by id. Acknowledgements come in the order of their
  * packets; a refusal comes at once and so may overtake them. The id of a refusal is null when it could not be
  * read itself. What has no answer when the connection ends (either side may have died) may or may not have
@@ -132,11 +138,13 @@ static int on_answer(sd_event_source *source, void *userdata) {
     return 0;
 }
 
-/* Publishes a reading, whose acknowledgement its client is owed from now on. */
+/* Publishes a reading or a tick, whose acknowledgement its client is owed from now on. */
 static int publish(Relay *relay, Client *client, RelayPacket *packet) {
     Problem problem;
     uint64_t position;
-    int r = sensor_publish(relay->sensor, &packet->event, &position, &problem);
+    int r = packet->event.tag == MESSAGE_TICK_EVENT
+                ? sensor_tick(relay->sensor, &packet->event.TICK_EVENT, &position, &problem)
+                : sensor_publish(relay->sensor, &packet->event, &position, &problem);
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
@@ -156,6 +164,8 @@ static int handle_packet(Client *client, const char *bytes, size_t size) {
     Wall now = service_city_wall(sensor_service_of(relay->sensor));
     int r =
         relay_parse(relay->parser, sensor_kind(relay->sensor), bytes, size, now, &packet, &refusal, &problem);
+    if (r >= 0 && packet.event.tag == MESSAGE_TICK_EVENT)
+        return publish(relay, client, &packet);
     if (r >= 0) {
         SensorMatch match = sensor_match(relay->sensor, &packet.event, &refusal, &problem);
         if (match == MATCH_TAKES_PART)

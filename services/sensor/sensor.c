@@ -6,8 +6,10 @@
  * stand still, so there is never a reading without a place to go. */
 #include "sensor.h"
 
+#include "core/tick-order.h"
 #include "reading-queue.h"
 #include "relay-away.h"
+#include "shell/city-clock.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
 #include "shell/link.h"
@@ -19,6 +21,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STATUS_PERIOD_USEC (1 * USEC_PER_SEC)
 
@@ -44,6 +47,7 @@ struct Sensor {
     uint64_t n_sent, n_refused;
     uint64_t acknowledged; /* up to this position, as counted */
     JournalLimit refusals;
+    TickOrder ticks;
     Metric *sent, *acknowledged_total, *lost, *left_out;
 };
 
@@ -90,6 +94,13 @@ static int run(Sensor *sensor) {
     return sensor->type->run(sensor->source, service_now(sensor->service));
 }
 
+/* What was put into the queue leaves room for more, or does not. */
+static void follow_queue(Sensor *sensor) {
+    fault_point(FAULT_BEFORE_COMMIT);
+    if (reading_queue_is_full(sensor->queue))
+        hold(sensor);
+}
+
 int sensor_publish(Sensor *sensor, Message *event, uint64_t *ret_position, Problem *problem) {
     char frame[EVENT_MAX_BYTES + 1];
     bool is_ours = !event_identity(event, NULL);
@@ -107,10 +118,59 @@ int sensor_publish(Sensor *sensor, Message *event, uint64_t *ret_position, Probl
     sensor->sequence += is_ours;
     sensor->n_sent++;
     metric_add(sensor->sent, 1);
-    fault_point(FAULT_BEFORE_COMMIT);
-    if (reading_queue_is_full(sensor->queue))
-        hold(sensor);
+    follow_queue(sensor);
     return 0;
+}
+
+static bool is_tick_source(const Sensor *sensor) {
+    const char *words = service_settings(sensor->service)->clock_tick_sources;
+    const char *word = sensor_kind_words[sensor->kind];
+    size_t size = strlen(word);
+    for (const char *at = words; *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == size && strncmp(at, word, size) == 0)
+            return city_clock_ticks(sensor->service);
+    return false;
+}
+
+static int check_tick(Sensor *sensor, const TickEvent *tick, Problem *problem) {
+    if (!is_tick_source(sensor))
+        return problem_set(problem, -EBADMSG,
+                           "expected no tick: [clock] source is not tick, or tick_sources does not name %s",
+                           sensor_kind_words[sensor->kind]);
+    TickVerdict verdict = tick_order_judge(&sensor->ticks, tick->number, (uint64_t)tick->city_usec);
+    if (verdict == TICK_NEXT)
+        return 0;
+    problem_set(problem, -EBADMSG,
+                "expected tick %" PRId64 " not before %" PRIu64 " us, got %" PRId64 " (%s)",
+                sensor->ticks.number + 1, sensor->ticks.city_usec, tick->number, tick_verdict_words[verdict]);
+    city_clock_tell_invalid(sensor->service, tick->number, problem->text);
+    return -EBADMSG;
+}
+
+int sensor_tick(Sensor *sensor, TickEvent *tick, uint64_t *ret_position, Problem *problem) {
+    char frame[EVENT_MAX_BYTES + 1];
+    Message message = {.tag = MESSAGE_TICK_EVENT};
+    int r = check_tick(sensor, tick, problem);
+    if (r < 0)
+        return r;
+    message_set_text(tick, TickEvent, source, sensor_kind_words[sensor->kind]);
+    message.TICK_EVENT = *tick;
+    r = message_encode(&message, frame, sizeof frame, problem);
+    if (r >= 0)
+        r = reading_queue_push(sensor->queue, frame, (size_t)r, ret_position);
+    if (r < 0)
+        return r;
+    follow_queue(sensor);
+    Wall wall = {(uint64_t)tick->city_usec};
+    if (message_has(tick, TickEvent, opens) && tick->opens)
+        return city_clock_open(sensor->service, wall);
+    tick_order_take(&sensor->ticks, tick->number, (uint64_t)tick->city_usec);
+    r = city_clock_tick(sensor->service, wall);
+    if (message_has(tick, TickEvent, is_last) && tick->is_last) {
+        tick_order_end(&sensor->ticks);
+        city_clock_end_run(sensor->service);
+    }
+    return r;
 }
 
 uint64_t sensor_acknowledged(const Sensor *sensor) {
@@ -257,6 +317,16 @@ static int count_sensors(Sensor *sensor, Problem *problem) {
     return 0;
 }
 
+/* Only who hands readings in can hand in ticks; one kind without them would stop the whole city. */
+static int check_source(const Sensor *sensor, Problem *problem) {
+    const Settings *settings = service_settings(sensor->service);
+    if (!is_tick_source(sensor) || settings->sensor_source == SENSOR_SOURCE_RELAY)
+        return 0;
+    return problem_set(problem, -EINVAL,
+                       "expected [sensor] source = relay, because [clock] source is tick, got %s",
+                       sensor_source_words[settings->sensor_source]);
+}
+
 static const LinkHandlers handlers = {.on_subscription = on_subscription, .on_writable = on_writable};
 
 static int open_link(Sensor *sensor, Problem *problem) {
@@ -284,7 +354,9 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     sensor->refusals = (JournalLimit){.burst = REFUSALS_TOLD_AT_ONCE, .per_usec = REFUSALS_TOLD_PER_USEC};
     sensor->producer = producer_of(sensor->kind);
     make_counters(sensor);
-    int r = count_sensors(sensor, problem);
+    int r = check_source(sensor, problem);
+    if (r >= 0)
+        r = count_sensors(sensor, problem);
     if (r >= 0)
         r = open_link(sensor, problem);
     if (r < 0)

@@ -24,6 +24,11 @@ size_t sensor_count(const Sensor *sensor);
  * a negative errno: the event is not one that may be sent, `problem` says why. */
 int sensor_publish(Sensor *sensor, Message *event, uint64_t *ret_position, Problem *problem);
 
+/* Takes a simulator's tick over, which goes out behind everything published before, and sets city time. As
+ * sensor_publish(); -EBADMSG: there are no ticks in this city, or this is not the next one, which makes
+ * the run invalid. */
+int sensor_tick(Sensor *sensor, TickEvent *tick, uint64_t *ret_position, Problem *problem);
+
 /* The broker has committed every event up to this position (with [protocol] broker = v0: the link has taken
  * it). */
 uint64_t sensor_acknowledged(const Sensor *sensor);

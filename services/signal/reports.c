@@ -28,6 +28,9 @@ struct Reports {
     ReportedOutcome outcomes[OUTCOMES_KEPT]; /* a ring */
     size_t first_outcome, n_outcomes;
 
+    Step step; /* the newest */
+    bool has_step, is_step_due;
+
     ProducerName producer;
     int64_t sequence;
     JournalLimit loss_limit;
@@ -170,12 +173,30 @@ static int send_due(Reports *reports) {
     return 0;
 }
 
+static int send_step(Reports *reports) {
+    Message message = {.tag = MESSAGE_STEP};
+    message.STEP = reports->step;
+    int r = reports->is_step_due ? send_report(reports, &message) : 0;
+    if (r == 0)
+        reports->is_step_due = false;
+    return r;
+}
+
 /* Everything that waits, as far as the link takes it. */
 static int flush(Reports *reports) {
     int r = send_waiting_outcomes(reports);
     if (r == 0)
         r = send_due(reports);
+    if (r == 0)
+        r = send_step(reports);
     return r == -EAGAIN ? 0 : r;
+}
+
+void reports_step(Reports *reports, const Step *step) {
+    reports->step = *step;
+    reports->has_step = reports->is_step_due = true;
+    if (flush(reports) < 0)
+        service_exit(reports->service, EXIT_FAILURE);
 }
 
 static void make_due(Reports *reports, size_t i, Due due) {
@@ -236,6 +257,7 @@ static void on_subscription(Link *link, const char *topic, size_t size, bool is_
         return;
     for (size_t i = 0; i < reports->n_intersections; i++)
         make_due(reports, i, DUE_STATE);
+    reports->is_step_due = reports->has_step;
     if (flush(reports) < 0)
         service_exit(reports->service, EXIT_FAILURE);
 }

@@ -22,6 +22,10 @@ DEFINE_FREEP(Reports, reports_free)
 /* The lights of an intersection changed. */
 void reports_changed(Reports *reports, size_t intersection);
 
+/* A step of lock-step, which goes out behind everything reported before it. The newest is told to each new
+ * subscriber too. */
+void reports_step(Reports *reports, const Step *step);
+
 /* What became of a request that had a command_id. */
 typedef struct ReportedOutcome {
     SignalReportKind kind; /* REPORT_ACCEPTED or REPORT_REFUSED */

@@ -10,11 +10,13 @@
 
 #include "commanders.h"
 #include "lights.h"
+#include "lockstep.h"
 #include "reports.h"
 #include "requests.h"
 #include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "wire/step.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -32,6 +34,7 @@ typedef struct SignalService {
     Service *service;
     CityLights *lights;
     Reports *reports;
+    Lockstep *lockstep; /* NULL unless a simulator owns city time */
     Link *commands;
     Decoder *decoder;
     Timer *step_timer, *beat_timer;
@@ -344,6 +347,8 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
     Message message;
     Refusal refusal = REFUSAL_NOT_JSON;
     Problem problem = {{0}};
+    if (step_is_one(frame->data, frame->size))
+        return lockstep_hear(signal->lockstep, link, frame);
     signal->n_requests++;
     int r = message_decode(signal->decoder, MESSAGE_FAMILY_COMMAND, frame->data, frame->size, &message,
                            &refusal, &problem);
@@ -362,6 +367,26 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
                        city_find_intersection(service_city(signal->service), command->intersection),
                        problem.text, NULL);
     return 0;
+}
+
+/* --- lock-step --- */
+
+static void on_requests(bool are_wanted, void *userdata) {
+    const SignalService *signal = userdata;
+    link_pause(signal->commands, !are_wanted);
+}
+
+static void on_step(const Step *step, void *userdata) {
+    const SignalService *signal = userdata;
+    reports_step(signal->reports, step);
+}
+
+static int open_lockstep(SignalService *signal, Problem *problem) {
+    static const LockstepHandlers handlers = {.on_requests = on_requests, .on_step = on_step};
+    int r = lockstep_new(signal->service, &handlers, signal, &signal->lockstep, problem);
+    if (r >= 0 && signal->lockstep)
+        on_requests(false, signal);
+    return r;
 }
 
 /* --- start and stop --- */
@@ -427,6 +452,8 @@ static int start(Service *service, void **ret_state, Problem *problem) {
         r = link_bind(service, ENDPOINT_SIGNAL_COMMANDS, &command_handlers, signal, &signal->commands,
                       problem);
     if (r >= 0)
+        r = open_lockstep(signal, problem);
+    if (r >= 0)
         r = make_timers(signal);
     return r;
 }
@@ -437,6 +464,7 @@ static void stop(void *state) {
         return;
     timer_free(signal->beat_timer);
     timer_free(signal->step_timer);
+    lockstep_free(signal->lockstep);
     link_free(signal->commands);
     reports_free(signal->reports);
     decoder_free(signal->decoder);

@@ -87,6 +87,15 @@ static void an_event_without_a_whole_identity_needs_one(void **state) {
     assert_true(needs_identity("gps {" GPS ",\"producer_id\":null,\"epoch\":1,\"seq\":2}"));
 }
 
+static void a_tick_is_told_apart_and_nobody_made_it(void **state) {
+    (void)state;
+    assert_false(needs_identity("tick {\"k\":7,\"t_us\":7000000}"));
+    assert_true(gate_is_tick(gate));
+    assert_true(needs_identity("gps {" GPS "}"));
+    assert_false(gate_is_tick(gate));
+    assert_refused("tick {\"k\":7}", strlen("tick {\"k\":7}"), REFUSAL_MISSING_FIELD);
+}
+
 static void what_is_no_event_is_refused(void **state) {
     (void)state;
     static char large[EVENT_MAX_BYTES + 2];
@@ -159,6 +168,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_that_says_who_made_it_goes_as_it_is),
         cmocka_unit_test(an_event_without_a_whole_identity_needs_one),
+        cmocka_unit_test(a_tick_is_told_apart_and_nobody_made_it),
         cmocka_unit_test(what_is_no_event_is_refused),
         cmocka_unit_test(identity_is_added_behind_what_came),
         cmocka_unit_test(half_an_identity_is_replaced_and_the_rest_kept),

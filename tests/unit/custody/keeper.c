@@ -190,6 +190,21 @@ static void frames_of_the_same_moment_share_a_commit(void **state) {
     assert_true(metric(bench, "traffic_spool_commits_total") == 1);
 }
 
+static void what_somebody_waits_for_is_committed_with_this_batch(void **state) {
+    Bench *bench = *state;
+    bench->settings.custody_commit_sec = 1;
+    start(bench);
+    append_some(bench, 3);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_int_equal(bench->n_committed, 0);
+    keeper_hurry(bench->keeper);
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_int_equal(bench->n_committed, 1);
+    append_some(bench, 1); /* and the next one waits again */
+    assert_int_equal(keeper_end_batch(bench->keeper), 0);
+    assert_int_equal(bench->n_committed, 1);
+}
+
 static void a_thousand_frames_do_not_wait(void **state) {
     Bench *bench = *state;
     bench->commit_usec = USEC_PER_SEC;
@@ -577,6 +592,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         KEEPER_TEST(what_is_appended_is_committed_soon_and_can_be_read_then),
         KEEPER_TEST(frames_of_the_same_moment_share_a_commit),
+        KEEPER_TEST(what_somebody_waits_for_is_committed_with_this_batch),
         KEEPER_TEST(a_thousand_frames_do_not_wait),
         KEEPER_TEST(an_idle_keeper_writes_nothing),
         KEEPER_TEST(acknowledgements_alone_wait_a_moment_and_are_kept_then),

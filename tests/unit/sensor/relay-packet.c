@@ -156,6 +156,21 @@ static void what_is_not_an_event_of_the_kind_is_refused_by_name(void **state) {
     assert_refused("{\"id\":5," CAMERA ",\"timestamp\":\"yesterday\"}", "5", REFUSAL_WRONG_TYPE, "timestamp");
 }
 
+static void a_packet_with_a_number_of_a_step_is_a_tick(void **state) {
+    (void)state;
+    for (int kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
+        RelayPacket packet = taken((SensorKind)kind, "{\"id\":1,\"k\":7,\"t_us\":1770649800000000,"
+                                                     "\"absent\":\"analytics\",\"last\":true}");
+        assert_int_equal(packet.event.tag, MESSAGE_TICK_EVENT);
+        assert_int_equal(packet.event.TICK_EVENT.number, 7);
+        assert_int_equal(packet.event.TICK_EVENT.city_usec, INT64_C(1770649800000000));
+        assert_string_equal(packet.event.TICK_EVENT.absent, "analytics");
+        assert_true(packet.event.TICK_EVENT.is_last);
+    }
+    assert_refused("{\"id\":1,\"k\":7}", "1", REFUSAL_MISSING_FIELD, "t_us");
+    assert_refused("{\"id\":1,\"k\":-1,\"t_us\":1}", "1", REFUSAL_OUT_OF_RANGE, "\"k\"");
+}
+
 static void what_is_not_one_object_is_refused(void **state) {
     (void)state;
     assert_refused("", "null", REFUSAL_NOT_JSON, "expected a JSON object");
@@ -212,6 +227,7 @@ int main(void) {
         cmocka_unit_test(the_id_comes_back_as_it_was),
         cmocka_unit_test(an_id_is_needed_and_small),
         cmocka_unit_test(what_is_not_an_event_of_the_kind_is_refused_by_name),
+        cmocka_unit_test(a_packet_with_a_number_of_a_step_is_a_tick),
         cmocka_unit_test(what_is_not_one_object_is_refused),
         cmocka_unit_test(repeated_members_are_refused),
         cmocka_unit_test(the_largest_packet_is_taken_and_one_byte_more_is_not),

@@ -243,10 +243,11 @@ static void a_text_of_the_greatest_length_is_read(void **state) {
 static void an_unknown_section_is_refused_with_the_nearest(void **state) {
     (void)state;
     refused_text("[sensr]\nseed = 1\n", -EINVAL, 1, "unknown section [sensr]; did you mean [sensor]?");
-    refused_text("\n\n[qqqqqq]\nseed = 1\n", -EINVAL, 3,
-                 "unknown section [qqqqqq]; expected one of [network] [city] [sensor] [broker] [analytics] "
-                 "[custody] [protocol] [rules] [signal] "
-                 "[failover] [store] [query]");
+    refused_text(
+        "\n\n[qqqqqq]\nseed = 1\n", -EINVAL, 3,
+        "unknown section [qqqqqq]; expected one of [network] [city] [clock] [sensor] [broker] [analytics] "
+        "[custody] [protocol] [rules] [signal] "
+        "[failover] [store] [query]");
     refused_text("[Sensor]\nseed = 1\n", -EINVAL, 1, "unknown section [Sensor]; did you mean [sensor]?");
 }
 
@@ -450,6 +451,11 @@ static void values_that_contradict_each_other_are_refused(void **state) {
         {"rules.normal_speed_above_kmh=20", NULL},
         {"rules.normal_count_below=40", NULL},
         {"signal.min_green_sec=15", NULL},
+        {"clock.tick_sources=gps", NULL},
+        {"clock.tick_sources=gps  camera", NULL},
+        {"clock.tick_sources=camera radar", "[clock] tick_sources: expected camera, inductive and gps, or "
+                                            "some of them, each once, got \"radar\""},
+        {"clock.tick_sources=gps gps", "each once, got \"gps\""},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         SettingsSource source = {.root = scratch.root, .overrides = &cases[i].override, .n_overrides = 1};
@@ -459,6 +465,22 @@ static void values_that_contradict_each_other_are_refused(void **state) {
         assert_int_equal(r, cases[i].expected ? -EINVAL : 0);
         if (cases[i].expected && !strstr(problem.text, cases[i].expected))
             fail_msg("%s: %s", cases[i].override, problem.text);
+    }
+}
+
+static void ticks_need_custody_all_the_way(void **state) {
+    (void)state;
+    static const char *const links[] = {"protocol.broker=v0", "protocol.analytics=v0"};
+    for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+        const char *const overrides[] = {"clock.source=tick", links[i]};
+        SettingsSource source = {.root = scratch.root, .overrides = overrides, .n_overrides = 2};
+        Settings settings;
+        Problem problem = {""};
+        assert_int_equal(settings_load(&source, &settings, NULL, &problem), -EINVAL);
+        assert_non_null(strstr(problem.text, "expected custody, because [clock] source is tick, got \"v0\""));
+        source.n_overrides = 1;
+        assert_int_equal(settings_load(&source, &settings, NULL, &problem), 0);
+        assert_int_equal(settings.clock_source, CLOCK_TICK);
     }
 }
 
@@ -634,6 +656,7 @@ int main(void) {
         TEST(an_override_is_checked_like_a_line),
         TEST(an_override_longer_than_any_value_is_refused),
         TEST(values_that_contradict_each_other_are_refused),
+        TEST(ticks_need_custody_all_the_way),
         TEST(a_wave_shorter_than_the_minimum_green_is_refused),
         TEST(a_maximum_red_without_room_for_the_longest_green_is_refused),
         TEST(a_contradiction_between_files_names_both_lines),

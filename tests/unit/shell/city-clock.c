@@ -107,8 +107,9 @@ static void due_timers_fire_in_order_and_equal_ones_as_they_were_set(void **stat
     (void)state;
     scoped(service_freep) Service *service = make_service(CLOCK_TICK);
     Diary diary = {""};
-    Alarm late = {&diary, 'l'}, early = {&diary, 'e'}, first = {&diary, '1'}, second = {&diary, '2'},
-          never = {&diary, 'n'};
+    Alarm late = {.diary = &diary, .letter = 'l'}, early = {.diary = &diary, .letter = 'e'},
+          first = {.diary = &diary, .letter = '1'}, second = {.diary = &diary, .letter = '2'},
+          never = {.diary = &diary, .letter = 'n'};
     assert_int_equal(city_clock_tick(service, at(0)), 0);
     set_alarm(service, &late, 9 * SECOND);
     set_alarm(service, &second, 5 * SECOND);
@@ -127,12 +128,30 @@ static void due_timers_fire_in_order_and_equal_ones_as_they_were_set(void **stat
         timer_free((*i)->timer);
 }
 
+static void time_that_is_opened_makes_nothing_due_before_its_tick(void **state) {
+    (void)state;
+    scoped(service_freep) Service *service = make_service(CLOCK_TICK);
+    Diary diary = {""};
+    Alarm alarm = {.diary = &diary, .letter = 'a'};
+    assert_int_equal(city_clock_open(service, at(0)), 0);
+    set_alarm(service, &alarm, SECOND);
+    assert_int_equal(city_clock_tick(service, at(0)), 0);
+    assert_int_equal(city_clock_open(service, at(5)), 0);
+    assert_int_equal(service_city_wall(service).usec, at(5).usec);
+    assert_string_equal(diary.text, "");
+    assert_int_equal(city_clock_tick(service, at(5)), 0);
+    assert_string_equal(diary.text, "a");
+    assert_int_equal(city_clock_open(service, at(4)), -EINVAL);
+    timer_free(alarm.timer);
+}
+
 static void a_handler_may_set_clear_and_free_timers(void **state) {
     (void)state;
     scoped(service_freep) Service *service = make_service(CLOCK_TICK);
     Diary diary = {""};
-    Alarm often = {&diary, 'o', .again_after = 2 * SECOND}, cleared = {&diary, 'c'}, freed = {&diary, 'f'},
-          bad = {&diary, 'b'};
+    Alarm often = {.diary = &diary, .letter = 'o', .again_after = 2 * SECOND},
+          cleared = {.diary = &diary, .letter = 'c'}, freed = {.diary = &diary, .letter = 'f'},
+          bad = {.diary = &diary, .letter = 'b'};
     assert_int_equal(city_clock_tick(service, at(0)), 0);
     set_alarm(service, &cleared, 2 * SECOND);
     set_alarm(service, &freed, 2 * SECOND);
@@ -141,7 +160,8 @@ static void a_handler_may_set_clear_and_free_timers(void **state) {
     bad.frees = &freed.timer;
     set_alarm(service, &often, SECOND);
     assert_int_equal(city_clock_tick(service, at(3)), 0);
-    assert_string_equal(diary.text, "bo"); /* `often` is due again at 5: from now on, not from when it was due */
+    assert_string_equal(diary.text,
+                        "bo"); /* `often` is due again at 5: from now on, not from when it was due */
     assert_int_equal(city_clock_tick(service, at(4)), 0);
     assert_int_equal(city_clock_tick(service, at(5)), 0);
     assert_string_equal(diary.text, "boo");
@@ -154,7 +174,7 @@ static void what_a_handler_ends_the_process_with_comes_back(void **state) {
     (void)state;
     scoped(service_freep) Service *service = make_service(CLOCK_TICK);
     Diary diary = {""};
-    Alarm broken = {&diary, '!'};
+    Alarm broken = {.diary = &diary, .letter = '!'};
     set_alarm(service, &broken, 0);
     assert_int_equal(city_clock_tick(service, at(0)), -EIO);
     timer_free(broken.timer);
@@ -174,7 +194,7 @@ static void without_ticks_city_time_is_the_machines(void **state) {
     (void)state;
     scoped(service_freep) Service *service = make_service(CLOCK_SYSTEM);
     Diary diary = {""};
-    Alarm alarm = {&diary, 'a'};
+    Alarm alarm = {.diary = &diary, .letter = 'a'};
     assert_false(city_clock_ticks(service));
     assert_int_equal(city_clock_tick(service, at(0)), -EINVAL);
     set_alarm(service, &alarm, 1000);
@@ -191,6 +211,7 @@ int main(void) {
         cmocka_unit_test(each_run_counts_from_the_same_moment),
         cmocka_unit_test(a_tick_that_goes_back_is_refused_until_the_run_is_over),
         cmocka_unit_test(due_timers_fire_in_order_and_equal_ones_as_they_were_set),
+        cmocka_unit_test(time_that_is_opened_makes_nothing_due_before_its_tick),
         cmocka_unit_test(a_handler_may_set_clear_and_free_timers),
         cmocka_unit_test(what_a_handler_ends_the_process_with_comes_back),
         cmocka_unit_test(what_says_when_it_happened_is_placed_on_the_count),

@@ -254,7 +254,7 @@ static void refusal_names_the_member_what_was_expected_and_what_came(void **stat
                         "signal command: member \"new_state\": expected one of RED, GREEN, got \"AMBER\"");
 
     p = refused(MESSAGE_FAMILY_EVENT, "radar {}", REFUSAL_UNKNOWN_TYPE);
-    assert_string_equal(p.text, "event: expected one of camara, espira, gps, vista, paso, got \"radar\"");
+    assert_string_equal(p.text, "event: expected one of camara, espira, gps, vista, paso, tick, got \"radar\"");
 }
 
 static void untrusted_text_is_shortened_and_made_printable(void **state) {
@@ -301,6 +301,8 @@ static const struct {
      {SENSOR_MEMBERS("camara_vista"), "\"vehiculos_en_vista\":0", WHEN},
      "}"},
     {MESSAGE_FAMILY_EVENT, "paso {", {SENSOR_MEMBERS("espira_paso"), WHEN}, "}"},
+    {MESSAGE_FAMILY_EVENT, "tick {", {"\"k\":1", "\"t_us\":1000000"}, "}"},
+    {MESSAGE_FAMILY_STEP, "{", {"\"report\":\"DONE\"", "\"k\":1"}, "}"},
     {MESSAGE_FAMILY_COMMAND, "{", {"\"interseccion\":\"I\"", "\"new_state\":\"RED\""}, "}"},
     {MESSAGE_FAMILY_REPORT,
      "{",
