@@ -254,7 +254,8 @@ static void refusal_names_the_member_what_was_expected_and_what_came(void **stat
                         "signal command: member \"new_state\": expected one of RED, GREEN, got \"AMBER\"");
 
     p = refused(MESSAGE_FAMILY_EVENT, "radar {}", REFUSAL_UNKNOWN_TYPE);
-    assert_string_equal(p.text, "event: expected one of camara, espira, gps, vista, paso, tick, got \"radar\"");
+    assert_string_equal(p.text,
+                        "event: expected one of camara, espira, gps, vista, paso, tick, got \"radar\"");
 }
 
 static void untrusted_text_is_shortened_and_made_printable(void **state) {
