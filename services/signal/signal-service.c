@@ -332,9 +332,10 @@ static size_t admit(SignalService *signal, const SignalCommand *command, Refusal
                     Problem *problem) {
     uint64_t held_back,
         stale_usec = usec_from_sec(service_settings(signal->service)->signal_stale_command_sec);
-    if (request_check_age(command, service_city_wall(signal->service), stale_usec, ret_refusal, problem) < 0 ||
-        commanders_admit(&signal->commanders, command, service_city_now(signal->service), stale_usec, ret_refusal,
-                         problem) < 0)
+    if (request_check_age(command, service_city_wall(signal->service), stale_usec, ret_refusal, problem) <
+            0 ||
+        commanders_admit(&signal->commanders, command, service_city_now(signal->service), stale_usec,
+                         ret_refusal, problem) < 0)
         return CITY_NO_INDEX;
     const City *city = service_city(signal->service);
     bool may_search = city_find_intersection(city, command->intersection) == CITY_NO_INDEX &&

@@ -106,12 +106,11 @@ static unsigned times_told(const Bench *bench, const char *words) {
 static int set_up(void **state) {
     Bench *bench = calloc(1, sizeof *bench);
     assert_non_null(bench);
-    *bench = (Bench){
-        .directory = "/tmp/keeper-test-XXXXXX",
-        .settings = {.bind_address = "127.0.0.1", .custody_alarm_percent = 80},
-        .max_bytes = 1 << 30,
-        .commit_usec = 2 * USEC_PER_MSEC,
-        .error_fd = -1};
+    *bench = (Bench){.directory = "/tmp/keeper-test-XXXXXX",
+                     .settings = {.bind_address = "127.0.0.1", .custody_alarm_percent = 80},
+                     .max_bytes = 1 << 30,
+                     .commit_usec = 2 * USEC_PER_MSEC,
+                     .error_fd = -1};
     assert_non_null(mkdtemp(bench->directory));
     (void)snprintf(bench->path, sizeof bench->path, "%s/spool.db", bench->directory);
     *state = bench;
@@ -192,7 +191,7 @@ static void frames_of_the_same_moment_share_a_commit(void **state) {
 
 static void what_somebody_waits_for_is_committed_with_this_batch(void **state) {
     Bench *bench = *state;
-    bench->settings.custody_commit_sec = 1;
+    bench->commit_usec = USEC_PER_SEC;
     start(bench);
     append_some(bench, 3);
     assert_int_equal(keeper_end_batch(bench->keeper), 0);
