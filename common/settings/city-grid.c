@@ -153,7 +153,9 @@ static int read_coordinates(const Place *object, CityIntersection *intersection)
 
 /* `cells` has a mark for each place of the grid that is taken. */
 static int read_intersection(const Place *object, const Grid *grid, bool *cells, CityIntersection *ret) {
-    static const char *const members[] = {"id", "row", "column", "x", "y"};
+    static const char *const members[] = {"id",     "row",    "column",     "x",         "y",
+                                          "name",   "policy", "approaches", "movements", "conflicts",
+                                          "phases", "times",  "plan"};
     Place id;
     size_t row = 0, column = 0;
     int r = place_check_members(object, members, ARRAY_LEN(members));

@@ -1,7 +1,9 @@
 /* From the city file to the city: the file as a whole, and the questions that others ask. Its parts are read in
- * city-grid.c and city-sensors.c; json-place.c does the reading of JSON and words the refusals. Nothing is
+ * city-grid.c, city-signals.c, city-movements.c and city-sensors.c; json-place.c does the reading of JSON and words the refusals. Nothing is
  * guessed: a file that is not a whole city is refused at its first fault. */
 #include "settings/city-private.h"
+
+#include "settings/settings-table.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@ enum { FILE_MAX_BYTES = 64 * 1024 * 1024 };
 
 /* --- the city --- */
 
-static int read_city(const Place *root, City *city) {
+static int read_city(const Place *root, const CityDefaults *defaults, City *city) {
     static const char *const members[] = {"name", "grid", "intersections", "sensors"};
     Place name;
     int r = place_check_members(root, members, ARRAY_LEN(members));
@@ -22,10 +24,17 @@ static int read_city(const Place *root, City *city) {
         r = place_text(&name, city->name, sizeof city->name, true);
     if (r == 0)
         r = city_read_intersections(root, city);
-    return r == 0 ? city_read_sensors(root, city) : r;
+    if (r == 0)
+        r = city_read_signals(root, defaults, city);
+    if (r == 0)
+        r = city_read_sensors(root, city);
+    city->index->drafts = value_pool_free(city->index->drafts);
+    return r;
 }
 
-int city_parse(const char *name, const char *text, size_t size, City **ret, Problem *problem) {
+int city_parse(const char *name, const char *text, size_t size, const CityDefaults *defaults, City **ret,
+               Problem *problem) {
+    CityDefaults built_in = city_defaults(&setting_defaults);
     PlaceFile file = {.name = name, .problem = problem};
     json_object *value = NULL;
     int r = place_parse(&file, text, size, &value);
@@ -35,7 +44,7 @@ int city_parse(const char *name, const char *text, size_t size, City **ret, Prob
     scoped(city_freep) City *city = calloc(1, sizeof *city);
     if (city)
         city->index = calloc(1, sizeof *city->index);
-    r = city && city->index ? read_city(&root, city) : -ENOMEM;
+    r = city && city->index ? read_city(&root, defaults ? defaults : &built_in, city) : -ENOMEM;
     json_object_put(value);
     if (r == -ENOMEM)
         return problem_set(problem, r, "%s: out of memory", name);
@@ -69,7 +78,7 @@ static int read_whole(FILE *file, char **ret, size_t *ret_size) {
     return 0;
 }
 
-int city_load(const char *path, City **ret, Problem *problem) {
+int city_load(const char *path, const CityDefaults *defaults, City **ret, Problem *problem) {
     FILE *file = fopen(path, "re");
     if (!file) {
         int error = errno;
@@ -81,22 +90,33 @@ int city_load(const char *path, City **ret, Problem *problem) {
     (void)fclose(file);
     if (r < 0)
         return problem_set(problem, r, "%s: cannot read: %s", path, strerror(-r));
-    r = city_parse(path, text, size, ret, problem);
+    r = city_parse(path, text, size, defaults, ret, problem);
     free(text);
     return r;
+}
+
+static void index_free(struct CityIndex *index, size_t n_intersections) {
+    if (!index)
+        return;
+    for (size_t kind = 0; kind < SENSOR_KIND_COUNT; kind++)
+        id_index_free(index->sensors[kind]);
+    id_index_free(index->intersections);
+    for (size_t i = 0; index->parts && i < n_intersections; i++)
+        city_parts_free(index->parts[i]);
+    free(index->parts);
+    city_parts_free(index->two_streets);
+    value_pool_free(index->models);
+    value_pool_free(index->layouts);
+    value_pool_free(index->drafts);
+    free(index);
 }
 
 City *city_free(City *city) {
     if (!city)
         return NULL;
-    for (size_t kind = 0; kind < SENSOR_KIND_COUNT; kind++) {
+    for (size_t kind = 0; kind < SENSOR_KIND_COUNT; kind++)
         free(city->sensors[kind]);
-        if (city->index)
-            id_index_free(city->index->sensors[kind]);
-    }
-    if (city->index)
-        id_index_free(city->index->intersections);
-    free(city->index);
+    index_free(city->index, city->n_intersections);
     free(city->intersections);
     free(city);
     return NULL;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JSON_DEPTH_MAX = 8 };
+enum { JSON_DEPTH_MAX = 10 };
 
 /* --- messages --- */
 
@@ -32,6 +32,23 @@ static Pointer pointer_to(const Place *place) {
     return pointer;
 }
 
+/* `intersection "INT-A1", phase "2": ` */
+typedef struct Subject {
+    char text[320];
+} Subject;
+
+static Subject subject_of(const Place *place) {
+    Subject subject = {""};
+    if (!place)
+        return subject;
+    subject = subject_of(place->parent);
+    size_t used = strlen(subject.text);
+    if (place->id)
+        (void)snprintf(subject.text + used, sizeof subject.text - used, "%s%s \"%s\"", used ? ", " : "",
+                       place->kind, place->id);
+    return subject;
+}
+
 int place_refuse(const Place *place, int error, const char *format, ...) {
     char what[sizeof((Problem *)0)->text];
     va_list arguments;
@@ -39,8 +56,9 @@ int place_refuse(const Place *place, int error, const char *format, ...) {
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     Pointer pointer = pointer_to(place);
-    return problem_set(place->file->problem, error, "%s: %s%s%s", place->file->name, pointer.text,
-                       pointer.text[0] ? ": " : "", what);
+    Subject subject = subject_of(place);
+    return problem_set(place->file->problem, error, "%s: %s%s%s%s%s", place->file->name, pointer.text,
+                       pointer.text[0] ? ": " : "", subject.text, subject.text[0] ? ": " : "", what);
 }
 
 /* What came, short: its JSON text, or only its kind when it has parts. */

@@ -24,13 +24,16 @@ typedef struct Place {
     const char *member;         /* NULL: element `index` of an array */
     size_t index;
     json_object *value; /* borrowed; NULL is JSON null */
+    /* What people call it, once that is known: every refusal of it and of what is in it says so. Borrowed; NULL when it
+     * has no name. */
+    const char *kind, *id;
 } Place;
 
 /* The text as one JSON value that the caller puts back with json_object_put(). -EINVAL names line and
  * column. */
 int place_parse(const PlaceFile *file, const char *text, size_t size, json_object **ret);
 
-/* Fills the problem and returns `error`: "FILE: /POINTER: ..." */
+/* Fills the problem and returns `error`: "FILE: /POINTER: KIND "ID", KIND "ID": ..." */
 int place_refuse(const Place *place, int error, const char *format, ...) printf_like(3, 4);
 
 /* Refuses with what came: "expected WHAT, got the string "x"". */

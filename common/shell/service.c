@@ -160,7 +160,10 @@ static int load_settings(const CommandLine *line, Configuration *configuration, 
 
 static int load_configuration(const CommandLine *line, Configuration *configuration, Problem *problem) {
     int r = load_settings(line, configuration, problem);
-    return r < 0 ? r : city_load(configuration->settings.city_file, &configuration->city, problem);
+    if (r < 0)
+        return r;
+    CityDefaults defaults = city_defaults(&configuration->settings);
+    return city_load(configuration->settings.city_file, &defaults, &configuration->city, problem);
 }
 
 /* systemd lists several directories with colons between; the first is the service's own. */

@@ -169,7 +169,7 @@ static int convert(const ConvertOptions *asked, Problem *problem) {
     scoped(city_freep) City *city = NULL;
     scoped(samples_clear) Samples samples = {0};
     Conversion conversion = {.interval_usec = usec_from_sec(asked->interval_sec), .seed = asked->seed};
-    int r = city_load(asked->city_file, &city, problem);
+    int r = city_load(asked->city_file, NULL, &city, problem);
     if (r < 0 || (r = samples_read(&asked->format->source, asked->paths, asked->n_paths, stderr, &samples,
                                    problem)) < 0)
         return r;

@@ -81,7 +81,7 @@ int check_command(int argc, char **argv) {
     scoped(city_freep) City *city = NULL;
     scoped(summary_clear) Summary summary = {0};
     argp_parse(&parser, argc, argv, 0, NULL, &asked);
-    if (asked.city_file && city_load(asked.city_file, &city, &problem) < 0)
+    if (asked.city_file && city_load(asked.city_file, NULL, &city, &problem) < 0)
         return failed(argv[0], &problem);
     if (summary_read(asked.path, city, stdout, &summary, &problem) < 0)
         return failed(argv[0], &problem);

@@ -94,7 +94,8 @@ ExitStatus verb_config(Context *context) {
         return EXIT_USAGE_ERROR;
     }
     scoped(city_freep) City *city = NULL;
-    if (city_load(context->settings->city_file, &city, &context->problem) < 0)
+    CityDefaults defaults = city_defaults(context->settings);
+    if (city_load(context->settings->city_file, &defaults, &city, &context->problem) < 0)
         return EXIT_FAILED;
     fprintf(stderr, "settings: ok\ncity: ok, %s: %zu intersections, %zu cameras, %zu loops, %zu GPS (%s)\n",
             city->name, city->n_intersections, city->n_sensors[SENSOR_CAMERA],

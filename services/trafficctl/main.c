@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
     Context context = {.settings = &settings, .origins = origins, .request = &line.request, .client = client};
     if (line.request.verb)
         return (int)watch_run(&context, false);
-    if (city_load(settings.city_file, &city, &problem) < 0)
+    CityDefaults defaults = city_defaults(&settings);
+    if (city_load(settings.city_file, &defaults, &city, &problem) < 0)
         fprintf(stderr, "trafficctl: no completion of intersections: %s\n", problem.text);
     return (int)prompt_run(&context, city);
 }

@@ -18,7 +18,7 @@ static City *city;
 
 static int load_city(void **state) {
     (void)state;
-    return city_load(CITY_FILE, &city, NULL);
+    return city_load(CITY_FILE, NULL, &city, NULL);
 }
 
 static int free_city(void **state) {

@@ -21,7 +21,7 @@ static City *city;
 static int load_city(void **state) {
     (void)state;
     Problem problem;
-    int r = city_load(CITY_FILE, &city, &problem);
+    int r = city_load(CITY_FILE, NULL, &city, &problem);
     if (r < 0)
         print_error("%s\n", problem.text);
     return r;

@@ -17,7 +17,7 @@
 static City *parsed(const char *text) {
     City *city = NULL;
     Problem problem = {""};
-    if (city_parse("city", text, strlen(text), &city, &problem) != 0)
+    if (city_parse("city", text, strlen(text), NULL, &city, &problem) != 0)
         fail_msg("%s", problem.text);
     return city;
 }
@@ -26,7 +26,7 @@ static City *parsed(const char *text) {
 static void refused_bytes(const char *text, size_t size, const char *sentence) {
     City *city = (City *)&city, *untouched = city;
     Problem problem = {""};
-    assert_int_equal(city_parse("city", text, size, &city, &problem), -EINVAL);
+    assert_int_equal(city_parse("city", text, size, NULL, &city, &problem), -EINVAL);
     assert_string_equal(problem.text, sentence);
     assert_ptr_equal(city, untouched);
 }
@@ -54,7 +54,7 @@ static void the_installed_city_is_the_four_by_four_grid(void **state) {
     (void)state;
     scoped(city_freep) City *city = NULL;
     Problem problem = {""};
-    if (city_load(CONFIG_DIR "/city.json", &city, &problem) != 0)
+    if (city_load(CONFIG_DIR "/city.json", NULL, &city, &problem) != 0)
         fail_msg("%s", problem.text);
     assert_int_equal(city->n_intersections, 16);
     assert_int_equal(city->n_sensors[SENSOR_CAMERA], 32);
@@ -69,7 +69,7 @@ static void the_installed_city_is_the_four_by_four_grid(void **state) {
 static void every_approach_of_the_installed_city_is_watched(void **state) {
     (void)state;
     scoped(city_freep) City *city = NULL;
-    assert_int_equal(city_load(CONFIG_DIR "/city.json", &city, NULL), 0);
+    assert_int_equal(city_load(CONFIG_DIR "/city.json", NULL, &city, NULL), 0);
     for (size_t i = 0; i < city->n_intersections; i++) {
         const char *suffix = city->intersections[i].id + strlen("INT-");
         char id[64];
@@ -179,7 +179,7 @@ static void a_missing_file_is_refused(void **state) {
     (void)state;
     City *city = NULL;
     Problem problem = {""};
-    assert_int_equal(city_load("/nonexistent/city.json", &city, &problem), -ENOENT);
+    assert_int_equal(city_load("/nonexistent/city.json", NULL, &city, &problem), -ENOENT);
     assert_string_equal(problem.text, "/nonexistent/city.json: cannot open: No such file or directory");
     assert_null(city);
 }
@@ -188,7 +188,7 @@ static void a_directory_is_refused(void **state) {
     (void)state;
     City *city = NULL;
     Problem problem = {""};
-    assert_int_equal(city_load("/", &city, &problem), -EIO);
+    assert_int_equal(city_load("/", NULL, &city, &problem), -EIO);
     assert_non_null(strstr(problem.text, "/: cannot read: "));
 }
 
@@ -201,7 +201,7 @@ static void a_file_larger_than_the_first_buffer_is_read_whole(void **state) {
     (void)snprintf(path, sizeof path, "%s/city.json", scratch.root);
     scratch_write(&scratch, "/city.json", text);
     scoped(city_freep) City *city = NULL;
-    assert_int_equal(city_load(path, &city, NULL), 0);
+    assert_int_equal(city_load(path, NULL, &city, NULL), 0);
     assert_int_equal(city->n_intersections, 4);
     scratch_clear(&scratch);
 }
@@ -215,7 +215,7 @@ static void a_refusal_of_a_file_names_it(void **state) {
     (void)snprintf(path, sizeof path, "%s/city.json", scratch.root);
     (void)snprintf(sentence, sizeof sentence, "%s: member \"name\" is missing", path);
     scratch_write(&scratch, "/city.json", "{}");
-    assert_int_equal(city_load(path, &city, &problem), -EINVAL);
+    assert_int_equal(city_load(path, NULL, &city, &problem), -EINVAL);
     assert_string_equal(problem.text, sentence);
     scratch_clear(&scratch);
 }
@@ -228,7 +228,7 @@ static void what_is_not_json_is_refused_with_line_and_column(void **state) {
     refused("{\"name\"", "city:1:8: expected JSON: the file ends too early");
     refused("{\n \"name\": 'x'}", "city:2:10: expected JSON: unexpected character");
     refused("{\"name\": \"\xff\"}", "city:1:11: expected JSON: invalid utf-8 string");
-    refused("[[[[[[[[[[[[", "city:1:9: expected JSON: nesting too deep");
+    refused("[[[[[[[[[[[[", "city:1:11: expected JSON: nesting too deep");
     refused_bytes("{} \0", 4, "city:1:4: expected JSON: something follows the end");
     refused_bytes("{}\0", 3, "city:1:3: expected JSON: something follows the end");
 }
@@ -253,7 +253,7 @@ static void an_unknown_member_is_refused_with_the_nearest(void **state) {
                           "city: /intersections/0: unknown member \"colum\"; did you mean \"column\"?");
     refused_cameras("[{\"sensor\": \"C\"}]",
                     "city: /sensors/cameras/0: unknown member \"sensor\"; expected one of \"sensor_id\", "
-                    "\"interseccion\", \"direction\"");
+                    "\"interseccion\", \"direction\", \"approach\", \"lane\", \"view_m\"");
     refused("{" GRID ", \"sensors\": {\"camera\": []}}",
             "city: /sensors: unknown member \"camera\"; did you mean \"cameras\"?");
 }

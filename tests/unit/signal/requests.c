@@ -157,7 +157,7 @@ static City *city_of_two(void) {
                                "\"sensors\": {\"cameras\": [], \"inductive_loops\": [], \"gps\": []}}";
     City *city = NULL;
     Problem problem = {{0}};
-    if (city_parse("two.json", text, sizeof text - 1, &city, &problem) < 0)
+    if (city_parse("two.json", text, sizeof text - 1, NULL, &city, &problem) < 0)
         fail_msg("%s", problem.text);
     return city;
 }
