@@ -1,4 +1,6 @@
 /* The table of sources. */
+#include "lane-feed.h"
+#include "merged-feed.h"
 #include "random-feed.h"
 #include "replay-feed.h"
 
@@ -14,9 +16,18 @@ static int random_open(Sensor *sensor, Source **ret, Problem *problem) {
         [SENSOR_GPS] = settings->gps_interval_sec,
     };
     SensorKind kind = sensor_kind(sensor);
-    Feed *feed;
-    int r = random_feed_new(service_city(service), kind, sensor_count(sensor), intervals_sec[kind],
-                            (uint64_t)settings->sensor_seed, &feed);
+    const City *city = service_city(service);
+    uint64_t seed = (uint64_t)settings->sensor_seed;
+    Feed *feed, *of_lanes = NULL;
+    int r = random_feed_new(city, kind, sensor_count(sensor), intervals_sec[kind], seed, &feed);
+    if (r < 0)
+        return r;
+    r = lane_feed_new(city, kind, sensor_count(sensor), seed, &of_lanes);
+    if (r < 0) {
+        feed->type->free(feed);
+        return r;
+    }
+    r = merged_feed_new(feed, of_lanes, &feed);
     return r < 0 ? r : paced_new(sensor, &source_random, feed, ret);
 }
 
