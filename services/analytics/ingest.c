@@ -11,10 +11,10 @@
 #include "core/dedup.h"
 #include "custody/receiver.h"
 #include "rate.h"
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "wire/event.h"
-#include "wire/view-text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +23,7 @@
 #include <string.h>
 
 enum { DEDUP_BUCKETS = 32 }; /* room for 256 producers, about 80 KiB */
+#define PASSAGE_AGE_MAX_USEC (3 * (int64_t)USEC_PER_SEC)
 
 struct Ingest {
     Service *service;
@@ -36,6 +37,8 @@ struct Ingest {
     unsigned paused_for; /* IngestPause */
     Dedup dedup;
     DedupProducer *producers;
+    const LaneHandlers *lane_handlers;
+    void *lane_userdata;
     PlacedVehicle placed[VIEW_PLACED_MAX]; /* of the view that is being read */
     size_t n_placed;
     uint64_t interval_usec[SENSOR_KIND_COUNT];
@@ -123,10 +126,32 @@ static uint64_t fresh_usec(const Ingest *ingest, SensorKind kind, const Message 
     return (uint64_t)(service_settings(ingest->service)->stale_intervals * (double)interval_usec);
 }
 
+/* Since it passed, unless the clock that says so differs from this one by more than a reading lives. */
+static int64_t passage_age_usec(const Ingest *ingest, const PassageEvent *passage) {
+    int64_t age_usec = (int64_t)service_city_wall(ingest->service).usec - passage->captured_usec;
+    bool is_known = message_has(passage, PassageEvent, captured_usec) && age_usec <= PASSAGE_AGE_MAX_USEC &&
+                    age_usec >= -PASSAGE_AGE_MAX_USEC;
+    return is_known ? age_usec : 0;
+}
+
+static void tell_lane(Ingest *ingest, size_t intersection, const CitySensor *sensor, const Message *event) {
+    const LaneHandlers *handlers = ingest->lane_handlers;
+    if (!handlers || !sensor || !sensor->has_lane || sensor->intersection != intersection)
+        return;
+    if (event->tag == MESSAGE_VIEW_EVENT)
+        handlers->on_view(ingest->lane_userdata, intersection, sensor->lane,
+                          (unsigned)event->VIEW_EVENT.vehicles, ingest->placed, ingest->n_placed);
+    else if (sensor->loop_metres > 0)
+        handlers->on_passage(ingest->lane_userdata, intersection, sensor->lane,
+                             event->PASSAGE_EVENT.speed_kmh, passage_age_usec(ingest, &event->PASSAGE_EVENT));
+}
+
 static void decide(Ingest *ingest, SensorKind kind, size_t intersection, const Message *event) {
-    if (event->tag == MESSAGE_VIEW_EVENT || event->tag == MESSAGE_PASSAGE_EVENT)
-        return; /* no reading that the rules know */
     const CitySensor *sensor = city_find_sensor(service_city(ingest->service), kind, event_sensor_id(event));
+    if (event->tag == MESSAGE_VIEW_EVENT || event->tag == MESSAGE_PASSAGE_EVENT) {
+        tell_lane(ingest, intersection, sensor, event);
+        return;
+    }
     Readings readings = event_readings(event);
     Approach approach = APPROACH_ANY;
     if (sensor && sensor->has_direction && sensor->intersection == intersection)
@@ -372,6 +397,11 @@ void ingest_pause(Ingest *ingest, IngestPause why, bool is_paused) {
 void ingest_on_tick(Ingest *ingest, IngestTickFn fn, void *userdata) {
     ingest->on_tick = fn;
     ingest->tick_userdata = userdata;
+}
+
+void ingest_on_lanes(Ingest *ingest, const LaneHandlers *handlers, void *userdata) {
+    ingest->lane_handlers = handlers;
+    ingest->lane_userdata = userdata;
 }
 
 void ingest_acknowledge(Ingest *ingest) {

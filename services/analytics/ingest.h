@@ -10,6 +10,7 @@
 #include "decisions.h"
 #include "delivery.h"
 #include "shell/service.h"
+#include "wire/view-text.h"
 
 #include <stdbool.h>
 
@@ -19,10 +20,24 @@ typedef struct Ingest Ingest;
 typedef int (*IngestTickFn)(const TickEvent *tick, void *userdata);
 void ingest_on_tick(Ingest *ingest, IngestTickFn fn, void *userdata);
 
+/* What sensors say of the lanes that the city file has them watch. */
+typedef struct LaneHandlers {
+    /* So many vehicles are in view of the camera; the nearest `n_placed` of them are there, nearest first. */
+    void (*on_view)(void *userdata, size_t intersection, unsigned lane, unsigned n_vehicles,
+                    const PlacedVehicle *placed, size_t n_placed);
+    /* One has passed the upstream loop, so long ago; before a simulator's tick it is a little ahead of city time, and
+     * negative. `speed_kmh`: 0 when it was not measured. */
+    void (*on_passage)(void *userdata, size_t intersection, unsigned lane, double speed_kmh,
+                       int64_t age_usec);
+} LaneHandlers;
+
 /* `delivery` and `decisions` outlive it. */
 int ingest_new(Service *service, Delivery *delivery, Decisions *decisions, Ingest **ret, Problem *problem);
 Ingest *ingest_free(Ingest *ingest);
 DEFINE_FREEP(Ingest, ingest_free)
+
+/* `handlers` and `userdata` outlive it; nobody listens without. */
+void ingest_on_lanes(Ingest *ingest, const LaneHandlers *handlers, void *userdata);
 
 /* No event is read while paused for any of these: the broker's link fills and the broker waits in turn. */
 typedef enum IngestPause {
