@@ -432,6 +432,20 @@ static int make_timers(SignalService *signal) {
     return 0;
 }
 
+/* Each intersection shows what the city file describes. */
+static int open_lights(SignalService *signal, Problem *problem) {
+    const City *city = service_city(signal->service);
+    const SignalModel **models = calloc(city->n_intersections, sizeof *models);
+    if (!models)
+        return -ENOMEM;
+    for (size_t i = 0; i < city->n_intersections; i++)
+        models[i] = city->intersections[i].is_usual ? NULL : city->intersections[i].signals;
+    int r = lights_new(service_settings(signal->service), models, city->n_intersections,
+                       service_city_now(signal->service), on_change, signal, &signal->lights, problem);
+    free(models);
+    return r;
+}
+
 static int start(Service *service, void **ret_state, Problem *problem) {
     static const LinkHandlers command_handlers = {.on_frame = on_command_frame};
     SignalService *signal = calloc(1, sizeof *signal);
@@ -443,8 +457,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     signal->declined = (JournalLimit){.burst = 10, .per_usec = 10 * USEC_PER_SEC};
     make_counters(signal);
 
-    int r = lights_new(service_settings(service), NULL, service_city(service)->n_intersections,
-                       service_city_now(service), on_change, signal, &signal->lights, problem);
+    int r = open_lights(signal, problem);
     if (r >= 0)
         r = decoder_new(&signal->decoder);
     if (r >= 0)
