@@ -106,7 +106,7 @@ class City:
         self.runtime_dir = self.directory / "run"
         (self.runtime_dir / "metrics").mkdir(parents=True, exist_ok=True)
         self.config = self.directory / "traffic.conf"
-        self.config.write_text(f"[city]\nfile = {SOURCE / 'config' / 'city.json'}\n")
+        self.config.write_text(f"[city]\nfile = {SOURCE / 'config' / 'city-seed.json'}\n")
         self.settings = dict(settings or {})
         self.services = CORE_SERVICES if services is None else services
         self.processes = {}
