@@ -1,6 +1,12 @@
-"""The table of a drive: for people, as JSON, as CSV and as a plot."""
+"""The table of a drive: for people, as JSON, as CSV and as a plot. Of several drives as one, with the table as Markdown on standard
+output:
+
+    PYTHONPATH=tests/lab python3 -B -m drive.table OUTPUT-DIRECTORY TABLE.json...
+"""
 import csv
 import json
+import sys
+from pathlib import Path
 
 from drive import measures
 
@@ -97,3 +103,34 @@ def plot(made, path):
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
+
+
+def markdown(made):
+    lines = ["| scenario | policy | condition | delay, s/trip | range | travel time, s | trips/h | stops | worst trip, s |",
+             "|---|---|---|---:|---:|---:|---:|---:|---:|"]
+    for one in made:
+        name = NAMES.get(one["policy"], one["policy"])
+        name = f"**{name}**" if name == "planner" else name
+        start = f"| {one['scenario']} | {name} | {one['condition']} |"
+        if one["delay"] is None:
+            lines.append(f"{start} invalid | | | | | |")
+            continue
+        lines.append(f"{start} {one['delay']:.1f} | {one['delay_min']:.1f}..{one['delay_max']:.1f} | {one['travel_time']:.1f} | "
+                     f"{one['throughput']:.0f} | {one['stops']:.2f} | {one['worst_trip']:.0f} |")
+    return "\n".join(lines)
+
+
+def main():
+    directory, *files = sys.argv[1:]
+    made = {}
+    for file in files:  # a later file's row replaces an earlier one's
+        made |= {(one["scenario"], one["policy"], one["condition"]): one for one in json.loads(Path(file).read_text())}
+    order = list(dict.fromkeys(scenario for scenario, _, _ in made))
+    policies = list(COLOURS)
+    rows_made = sorted(made.values(), key=lambda one: (order.index(one["scenario"]), bool(one["condition"]), policies.index(one["policy"])))
+    write(rows_made, Path(directory))
+    print(markdown(rows_made))
+
+
+if __name__ == "__main__":
+    main()
