@@ -124,6 +124,8 @@ class Jobs:
             self.children.add(child)
         said = {}
         for line in child.stdout:
+            if not line.startswith("{"):
+                continue  # a library's own words
             said = json.loads(line)
             if "second" in said:
                 job.second = said["second"]
