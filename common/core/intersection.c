@@ -214,6 +214,8 @@ IntersectionActions intersection_step(Intersection *intersection, const RuleThre
     if (event->kind == INTERSECTION_WAVE &&
         intersection->wave_until.usec < mono_after(now, event->wave_usec).usec)
         intersection->wave_until = mono_after(now, event->wave_usec);
+    if (event->kind == INTERSECTION_WAVE_OVER)
+        intersection->wave_until = mono_min(intersection->wave_until, now);
 
     Judgement judgement = judge_approaches(intersection, thresholds, now);
     TrafficState before = intersection->state;

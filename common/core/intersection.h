@@ -52,10 +52,11 @@ typedef struct Intersection {
 } Intersection;
 
 typedef enum IntersectionEventKind {
-    INTERSECTION_READ,   /* a sensor spoke */
-    INTERSECTION_LIGHTS, /* the signal service told what the lights show */
-    INTERSECTION_WAVE,   /* an operator's green wave begins, or is made longer */
-    INTERSECTION_TIME,   /* nothing happened: what has time alone changed? */
+    INTERSECTION_READ,      /* a sensor spoke */
+    INTERSECTION_LIGHTS,    /* the signal service told what the lights show */
+    INTERSECTION_WAVE,      /* an operator's green wave begins, or is made longer */
+    INTERSECTION_WAVE_OVER, /* it ended before its time */
+    INTERSECTION_TIME,      /* nothing happened: what has time alone changed? */
 } IntersectionEventKind;
 
 typedef struct IntersectionEvent {

@@ -331,6 +331,21 @@ static void a_wave_takes_a_congested_intersection_and_gives_it_back_congested(vo
     assert_edge(pass(10 + WAVE_SEC), TRAFFIC_GREEN_WAVE, TRAFFIC_CONGESTION);
 }
 
+static IntersectionActions end_wave(double sec) {
+    IntersectionEvent event = {.kind = INTERSECTION_WAVE_OVER};
+    return step(&event, sec);
+}
+
+static void a_wave_may_end_before_its_time(void **state) {
+    (void)state;
+    read_queue(APPROACH_ANY, 12, 0);
+    wave(1);
+    assert_edge(end_wave(5), TRAFFIC_GREEN_WAVE, TRAFFIC_CONGESTION);
+    assert_false(end_wave(6).has_changed);
+    assert_edge(wave(7), TRAFFIC_CONGESTION, TRAFFIC_GREEN_WAVE);
+    assert_false(pass(7 + WAVE_SEC - 0.1).has_changed); /* another one has all of its time */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(congestion_is_told_once_and_normality_once, fresh),
@@ -362,6 +377,7 @@ int main(void) {
         cmocka_unit_test_setup(a_second_wave_makes_it_longer_and_a_shorter_one_does_not_end_it, fresh),
         cmocka_unit_test_setup(beneath_a_wave_congestion_is_seen_but_nothing_is_asked, fresh),
         cmocka_unit_test_setup(a_wave_takes_a_congested_intersection_and_gives_it_back_congested, fresh),
+        cmocka_unit_test_setup(a_wave_may_end_before_its_time, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
