@@ -54,6 +54,9 @@
     X(SIGNAL_NO_ROOM, "no_room")                                                                             \
     X(SIGNAL_NOT_LATCHED, "not_latched")
 
+/* How a green wave comes: everywhere at the same time, or to each intersection when it is needed. */
+#define WAVE_MODE_LIST(X) X(WAVE_AT_ONCE, "at_once") X(WAVE_PROGRESSIVE, "progressive")
+
 /* GPS: slow, middling or fast traffic (first implementation: ALTA below 10 km/h, BAJA above 40). */
 #define CONGESTION_LEVEL_LIST(X) X(LEVEL_HIGH, "ALTA") X(LEVEL_NORMAL, "NORMAL") X(LEVEL_LOW, "BAJA")
 
@@ -109,6 +112,7 @@ VOCABULARY(Decision, DECISION, DECISION_LIST, decision_words);
 VOCABULARY(SignalAction, SIGNAL_ACTION, SIGNAL_ACTION_LIST, signal_action_words);
 VOCABULARY(SignalMode, SIGNAL_MODE, SIGNAL_MODE_LIST, signal_mode_words);
 VOCABULARY(SignalOutcome, SIGNAL_OUTCOME, SIGNAL_OUTCOME_LIST, signal_outcome_words);
+VOCABULARY(WaveMode, WAVE_MODE, WAVE_MODE_LIST, wave_mode_words);
 VOCABULARY(CongestionLevel, CONGESTION_LEVEL, CONGESTION_LEVEL_LIST, congestion_level_words);
 VOCABULARY(ReplyStatus, REPLY_STATUS, REPLY_STATUS_LIST, reply_status_words);
 VOCABULARY(ReplyCause, REPLY_CAUSE, REPLY_CAUSE_LIST, reply_cause_words);

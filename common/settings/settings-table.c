@@ -3,6 +3,8 @@
  * the very same value, so that --print-settings can be saved and used. */
 #include "settings/settings-table.h"
 
+#include "core/policy.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +14,9 @@ VOCABULARY_DEFINE(SENSOR_SOURCE, SENSOR_SOURCE_LIST, sensor_source_words);
 VOCABULARY_DEFINE(CLOCK_SOURCE, CLOCK_SOURCE_LIST, clock_source_words);
 VOCABULARY_DEFINE(TIME_BASE, TIME_BASE_LIST, time_base_words);
 VOCABULARY_DEFINE(BROKER_MODE, BROKER_MODE_LIST, broker_mode_words);
+
+#define POLICY_WORD(id, word) word,
+const char *const control_policy_words[POLICY_COUNT + 2] = {"auto", POLICY_LIST(POLICY_WORD)};
 
 /* clang-format off */
 #define ROW(sec, k, member, sent, ...) {.section = sec, .key = k, .sentence = sent, .offset = offsetof(Settings, member), __VA_ARGS__},

@@ -30,6 +30,10 @@ VOCABULARY(ClockSource, CLOCK_SOURCE, CLOCK_SOURCE_LIST, clock_source_words);
 VOCABULARY(TimeBase, TIME_BASE, TIME_BASE_LIST, time_base_words);
 VOCABULARY(BrokerMode, BROKER_MODE, BROKER_MODE_LIST, broker_mode_words);
 
+/* Nobody in particular, or one of policy_words (core/policy.h): its number and one. */
+enum { CONTROL_POLICY_AUTO = 0 };
+extern const char *const control_policy_words[];
+
 /* clang-format off */
 typedef struct Settings {
 #define SETTING_TEXT(section, key, member, initial, max_bytes, sentence)          char member[(max_bytes) + 1];

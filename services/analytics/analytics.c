@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #define STATUS_USEC (1 * USEC_PER_SEC)
+#define KMH_PER_MPS 3.6
 
 typedef struct Analytics {
     AnswerSources parts; /* owned here */
@@ -48,6 +49,23 @@ static void on_store_living(StoreRole role, bool is_living, void *userdata) {
     delivery_set_living(analytics->parts.delivery, role, is_living);
     if (!is_living)
         queries_store_died(analytics->queries, role);
+}
+
+static void on_view(void *userdata, size_t intersection, unsigned lane, unsigned n_vehicles,
+                    const PlacedVehicle *placed, size_t n_placed, Mono when) {
+    const Analytics *analytics = userdata;
+    SeenVehicle seen[PICTURE_VEHICLES_MAX];
+    size_t n = n_placed < ARRAY_LEN(seen) ? n_placed : ARRAY_LEN(seen);
+    for (size_t i = 0; i < n; i++)
+        seen[i] = (SeenVehicle){.metres = placed[i].metres, .speed_mps = placed[i].speed_kmh / KMH_PER_MPS};
+    control_view(decisions_control(analytics->parts.decisions), intersection, lane, n_vehicles, seen,
+                 (unsigned)n, when);
+}
+
+static void on_passage(void *userdata, size_t intersection, unsigned lane, double speed_kmh, Mono when) {
+    const Analytics *analytics = userdata;
+    control_passage(decisions_control(analytics->parts.decisions), intersection, lane,
+                    speed_kmh / KMH_PER_MPS, when);
 }
 
 static void measure_latency(const AnswerSources *parts) {
@@ -105,6 +123,7 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     parts->service = service;
     parts->started = service_now(service);
 
+    static const LaneHandlers lane_handlers = {.on_view = on_view, .on_passage = on_passage};
     static const DeliveryHandlers delivery_handlers = {
         .on_flow = on_flow, .on_committed = on_committed, .on_doubt = on_doubt};
     int r = delivery_new(service, &delivery_handlers, analytics, &parts->delivery, problem);
@@ -116,6 +135,8 @@ static int start(Service *service, void **ret_state, Problem *problem) {
         r = ingest_new(service, parts->delivery, parts->decisions, &parts->ingest, problem);
     if (r >= 0)
         r = lockstep_new(service, parts, &analytics->lockstep);
+    if (r >= 0)
+        ingest_on_lanes(parts->ingest, &lane_handlers, analytics);
     if (r >= 0)
         r = queries_new(parts, &analytics->queries, problem);
     if (r >= 0)

@@ -3,6 +3,7 @@
 #include "answers.h"
 
 #include "shell/city-clock.h"
+#include "wave-answers.h"
 #include "wire/timestamp.h"
 
 #include <json-c/json_tokener.h>
@@ -127,6 +128,26 @@ static struct json_object *durable(const AnswerSources *sources) {
     return object;
 }
 
+/* How many intersections each policy has. */
+static struct json_object *policies(const AnswerSources *sources) {
+    const Control *control = decisions_control(sources->decisions);
+    struct json_object *object = json_object_new_object();
+    for (int policy = 0; policy < POLICY_COUNT; policy++)
+        add(object, policy_words[policy],
+            json_object_new_int64((int64_t)control_count(control, (PolicyName)policy)));
+    return object;
+}
+
+/* What those that look stand on: how many on each rung of the ladder. */
+static struct json_object *sight(const AnswerSources *sources) {
+    const Control *control = decisions_control(sources->decisions);
+    struct json_object *object = json_object_new_object();
+    for (int rung = 0; rung < PICTURE_RUNG_COUNT; rung++)
+        add(object, picture_rung_words[rung],
+            json_object_new_int64((int64_t)control_count_rung(control, (PictureRung)rung)));
+    return object;
+}
+
 struct json_object *answer_status(const AnswerSources *sources, const JsonText *from_store, StoreRole store) {
     struct json_object *data = base_of(from_store);
     if (!data)
@@ -143,6 +164,9 @@ struct json_object *answer_status(const AnswerSources *sources, const JsonText *
     add(data, "stores", store_lines(sources));
     add(data, "outbox", outbox(sources));
     add(data, "durable_seconds", durable(sources));
+    add(data, "policies", policies(sources));
+    add(data, "sight", sight(sources));
+    add(data, "waves", wave_list(sources));
     add(data, "stores_agree", json_object_new_boolean(watch_stores_agree(sources->watch)));
     add(data, "uptime", seconds(mono_between(sources->started, service_now(sources->service))));
     return data;
@@ -203,6 +227,25 @@ static struct json_object *lights(const AnswerSources *sources, size_t i) {
     return object;
 }
 
+static struct json_object *phase_name(const CityIntersection *place, bool is_known, unsigned phase) {
+    return is_known && phase < place->parts->n_phases ? text(place->parts->phases[phase].id) : NULL;
+}
+
+/* Who chooses, on what, and what it wants; what the lights show in groups and phases. */
+static struct json_object *control_of(const AnswerSources *sources, size_t i) {
+    const CityIntersection *place = &service_city(sources->service)->intersections[i];
+    ControlView view = control_look(decisions_control(sources->decisions), i);
+    struct json_object *object = json_object_new_object();
+    add(object, "policy", text(policy_words[view.policy]));
+    add(object, "chosen_by", text(policy_source_words[view.source]));
+    add(object, "rung", view.has_rung ? text(picture_rung_words[view.rung]) : NULL);
+    add(object, "wants", phase_name(place, view.has_command, view.command));
+    add(object, "phase", phase_name(place, view.has_phase, view.phase));
+    add(object, "groups", *view.groups ? text(view.groups) : NULL);
+    add(object, "mode", *view.mode ? text(view.mode) : NULL);
+    return object;
+}
+
 struct json_object *answer_intersection(const AnswerSources *sources, size_t intersection,
                                         const JsonText *from_store) {
     struct json_object *data = base_of(from_store);
@@ -214,5 +257,6 @@ struct json_object *answer_intersection(const AnswerSources *sources, size_t int
     add_if_absent(data, "recent_events_count", json_object_new_int(0));
     add_if_absent(data, "recent_events", json_object_new_array());
     add(data, "lights", lights(sources, intersection));
+    add(data, "control", control_of(sources, intersection));
     return data;
 }

@@ -4,7 +4,6 @@
 
 #include "shell/city-clock.h"
 #include "shell/journal.h"
-#include "wave-orders.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +26,8 @@ struct Decisions {
     Service *service;
     Delivery *delivery;
     SignalClient *signal;
-    WaveOrders *waves;
+    Control *control;
+    Waves *waves;
     RuleThresholds thresholds;
     Intersection *intersections; /* by index of the city */
     LightsReport *reports;
@@ -137,8 +137,10 @@ static const char *words_of_edge(const IntersectionActions *actions) {
     return actions->after == TRAFFIC_CONGESTION ? "congestion detected" : "traffic normal again";
 }
 
+/* The rules ask for longer greens only where they choose; what they find is told and recorded everywhere. */
 static void follow(Decisions *decisions, size_t i, const IntersectionActions *actions) {
-    if (!actions->has_changed && !actions->must_extend)
+    bool must_extend = actions->must_extend && control_policy(decisions->control, i) == POLICY_RULES;
+    if (!actions->has_changed && !must_extend)
         return;
     Readings readings = readings_behind(decisions, i, actions);
     ReadingsText text = readings_text(&readings);
@@ -148,8 +150,8 @@ static void follow(Decisions *decisions, size_t i, const IntersectionActions *ac
 
     if (actions->has_changed)
         tell_edge(decisions, i, actions, details);
-    bool is_extended = actions->must_extend && extend(decisions, i, actions, details);
-    if (actions->must_extend && !is_extended)
+    bool is_extended = must_extend && extend(decisions, i, actions, details);
+    if (must_extend && !is_extended)
         (void)snprintf(details, sizeof details, "%s (%s); the signal service is away", what, text.text);
     put_congestion_record(decisions, i, is_extended ? DECISION_EXTEND_GREEN : DECISION_NO_ACTION, &readings,
                           details);
@@ -163,6 +165,9 @@ static void step(Decisions *decisions, size_t i, const IntersectionEvent *event)
 
 void decisions_read(Decisions *decisions, size_t intersection, Approach approach, const Readings *readings,
                     uint64_t fresh_usec) {
+    if (readings->has_queue)
+        control_queue(decisions->control, intersection,
+                      control_lanes(decisions->control, intersection, approach), readings->queue_vehicles);
     IntersectionEvent event = {
         .kind = INTERSECTION_READ, .approach = approach, .readings = *readings, .fresh_usec = fresh_usec};
     step(decisions, intersection, &event);
@@ -174,26 +179,52 @@ static Readings readings_now(const Decisions *decisions, size_t i) {
     return intersection_readings(&decisions->intersections[i], service_city_now(decisions->service));
 }
 
-int decisions_wave(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
-                   const char *reason) {
-    LightRequest request = {.intersection = intersection,
-                            .action = SIGNAL_WAVE,
-                            .direction = direction,
-                            .duration_sec = duration_sec,
-                            .reason = reason};
-    int r = signal_client_request(decisions->signal, &request);
-    if (r < 0)
-        return r;
-    wave_orders_note(decisions->waves, &request);
-    IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = usec_from_sec(duration_sec)};
-    IntersectionActions actions =
-        intersection_step(&decisions->intersections[intersection], &decisions->thresholds, &event,
-                          service_city_now(decisions->service));
+static IntersectionActions wave_step(Decisions *decisions, size_t i, const IntersectionEvent *event) {
+    return intersection_step(&decisions->intersections[i], &decisions->thresholds, event,
+                             service_city_now(decisions->service));
+}
+
+/* The wave has reached an intersection: its record, once. */
+static void on_wave_begins(size_t i, uint64_t usec, bool is_first, const char *reason, void *userdata) {
+    Decisions *decisions = userdata;
+    IntersectionEvent event = {.kind = INTERSECTION_WAVE, .wave_usec = usec};
+    IntersectionActions actions = wave_step(decisions, i, &event);
     if (actions.has_changed)
-        tell_edge(decisions, intersection, &actions, reason);
-    Readings readings = readings_now(decisions, intersection);
-    put_congestion_record(decisions, intersection, DECISION_GREEN_WAVE, &readings, reason);
-    return 0;
+        tell_edge(decisions, i, &actions, reason);
+    if (!is_first)
+        return;
+    Readings readings = readings_now(decisions, i);
+    put_congestion_record(decisions, i, DECISION_GREEN_WAVE, &readings, reason);
+}
+
+static void on_wave_over(size_t i, void *userdata) {
+    Decisions *decisions = userdata;
+    const IntersectionEvent event = {.kind = INTERSECTION_WAVE_OVER};
+    IntersectionActions actions = wave_step(decisions, i, &event);
+    follow(decisions, i, &actions);
+}
+
+/* As the intersection's picture has it; where there is none, as many as were last told to stand in this street. */
+static bool count_ahead(size_t i, Direction street, LaneSet lanes, double sec, double *ret_vehicles,
+                        void *userdata) {
+    const Decisions *decisions = userdata;
+    if (control_ahead(decisions->control, i, lanes, sec, ret_vehicles))
+        return true;
+    Mono now = service_city_now(decisions->service);
+    const Intersection *intersection = &decisions->intersections[i];
+    Readings readings = intersection_approach_readings(intersection, approach_of(street), now);
+    if (!readings.has_queue)
+        readings = intersection_approach_readings(intersection, APPROACH_ANY, now);
+    *ret_vehicles = readings.queue_vehicles;
+    return readings.has_queue;
+}
+
+Waves *decisions_waves(Decisions *decisions) {
+    return decisions->waves;
+}
+
+Control *decisions_control(Decisions *decisions) {
+    return decisions->control;
 }
 
 int decisions_force(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
@@ -209,6 +240,13 @@ int decisions_force(Decisions *decisions, size_t intersection, Direction directi
     Readings readings = readings_now(decisions, intersection);
     put_congestion_record(decisions, intersection, DECISION_FORCE_CHANGE, &readings, reason);
     return 0;
+}
+
+/* Changes no light by itself: nothing is recorded but the order. */
+int decisions_release(Decisions *decisions, size_t intersection, const char *reason) {
+    LightRequest request = {
+        .intersection = intersection, .action = SIGNAL_RELEASE, .for_any = true, .reason = reason};
+    return signal_client_request(decisions->signal, &request);
 }
 
 /* --- what the lights show --- */
@@ -265,7 +303,8 @@ static void on_report(size_t i, const SignalReport *report, void *userdata) {
     if (report->kind == REPORT_CHANGE)
         put_semaphore_record(decisions, report);
     if (message_has(report, SignalReport, epoch))
-        wave_orders_hear(decisions->waves, report->epoch);
+        waves_hear(decisions->waves, report->epoch);
+    control_report(decisions->control, i, report);
 
     bool has_next_change = message_has(report, SignalReport, next_change_usec);
     decisions->reports[i] = (LightsReport){
@@ -302,7 +341,7 @@ static int on_time(Timer *timer, Mono now, void *userdata) {
     const IntersectionEvent event = {.kind = INTERSECTION_TIME};
     for (size_t i = 0; !decisions->is_paused && i < decisions->n_intersections; i++)
         step(decisions, i, &event);
-    wave_orders_renew(decisions->waves);
+    waves_step(decisions->waves);
     timer_set(timer, mono_after(now, TIME_STEP_USEC));
     return 0;
 }
@@ -331,6 +370,8 @@ static int make_intersections(Decisions *decisions, size_t n) {
 }
 
 int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem *problem) {
+    static const WavesHandlers waves_handlers = {
+        .on_begin = on_wave_begins, .on_over = on_wave_over, .ahead = count_ahead};
     scoped(decisions_freep) Decisions *decisions = calloc(1, sizeof *decisions);
     if (!decisions)
         return -ENOMEM;
@@ -347,7 +388,9 @@ int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem
     if (r >= 0)
         r = signal_client_new(service, on_report, decisions, &decisions->signal, problem);
     if (r >= 0)
-        r = wave_orders_new(service, decisions->signal, decisions->n_intersections, &decisions->waves);
+        r = control_new(service, decisions->signal, &decisions->control, problem);
+    if (r >= 0)
+        r = waves_new(service, decisions->signal, &waves_handlers, decisions, &decisions->waves);
     if (r >= 0)
         r = city_timer_new(service, on_time, decisions, &decisions->timer);
     if (r < 0)
@@ -361,7 +404,8 @@ Decisions *decisions_free(Decisions *decisions) {
     if (!decisions)
         return NULL;
     timer_free(decisions->timer);
-    wave_orders_free(decisions->waves);
+    waves_free(decisions->waves);
+    control_free(decisions->control);
     signal_client_free(decisions->signal);
     free(decisions->intersections);
     free(decisions->reports);

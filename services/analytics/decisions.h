@@ -1,15 +1,17 @@
 /* What the city's intersections are like and what is asked of the lights because of it: the rules of
- * core/intersection.h for each intersection, with their consequences: requests, congestion records, journal
- * entries on each edge.
+ * core/intersection.h for each intersection, with their consequences: requests (where the rules are the policy, see
+ * control.h), congestion records, journal entries on each edge.
  *
  * Knows nothing of events' bytes and of operators' messages. */
 #pragma once
 
 #include "base/problem.h"
+#include "control.h"
 #include "core/intersection.h"
 #include "delivery.h"
 #include "shell/service.h"
 #include "signal-client.h"
+#include "waves.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,10 +32,14 @@ void decisions_read(Decisions *decisions, size_t intersection, Approach approach
 
 /* An operator's wish for one intersection. 0, or -EAGAIN when the signal service is away and nothing was
  * asked. */
-int decisions_wave(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
-                   const char *reason);
 int decisions_force(Decisions *decisions, size_t intersection, Direction direction, double duration_sec,
                     const char *reason);
+
+int decisions_release(Decisions *decisions, size_t intersection, const char *reason);
+
+/* The waves that run, and who commands the lights: both make what they do known here. */
+Waves *decisions_waves(Decisions *decisions);
+Control *decisions_control(Decisions *decisions);
 
 /* Nothing is read from the signal service and time changes nothing while paused: a store is behind. */
 void decisions_pause(Decisions *decisions, bool is_paused);

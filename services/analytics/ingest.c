@@ -23,7 +23,9 @@
 #include <string.h>
 
 enum { DEDUP_BUCKETS = 32 }; /* room for 256 producers, about 80 KiB */
-#define PASSAGE_AGE_MAX_USEC (3 * (int64_t)USEC_PER_SEC)
+/* A reading that says that it was made longer ago, or that long before it came, is of a clock that is wrong. */
+#define SEEN_AGO_MAX_USEC   (3 * USEC_PER_SEC)
+#define SEEN_AHEAD_MAX_USEC (10 * USEC_PER_SEC)
 
 struct Ingest {
     Service *service;
@@ -126,12 +128,14 @@ static uint64_t fresh_usec(const Ingest *ingest, SensorKind kind, const Message 
     return (uint64_t)(service_settings(ingest->service)->stale_intervals * (double)interval_usec);
 }
 
-/* Since it passed, unless the clock that says so differs from this one by more than a reading lives. */
-static int64_t passage_age_usec(const Ingest *ingest, const PassageEvent *passage) {
-    int64_t age_usec = (int64_t)service_city_wall(ingest->service).usec - passage->captured_usec;
-    bool is_known = message_has(passage, PassageEvent, captured_usec) && age_usec <= PASSAGE_AGE_MAX_USEC &&
-                    age_usec >= -PASSAGE_AGE_MAX_USEC;
-    return is_known ? age_usec : 0;
+/* When it was seen, unless the clock that says so cannot be right. A simulator's readings come before the tick that they
+ * are of. */
+static Mono seen_at(const Ingest *ingest, bool is_told, int64_t captured_usec) {
+    Mono now = service_city_now(ingest->service);
+    Mono when = is_told ? service_city_at(ingest->service, (Wall){(uint64_t)captured_usec}) : now;
+    uint64_t ahead_usec = city_clock_ticks(ingest->service) ? SEEN_AHEAD_MAX_USEC : 0;
+    bool is_possible = mono_between(when, now) <= SEEN_AGO_MAX_USEC && mono_between(now, when) <= ahead_usec;
+    return is_possible ? when : now;
 }
 
 static void tell_lane(Ingest *ingest, size_t intersection, const CitySensor *sensor, const Message *event) {
@@ -140,10 +144,14 @@ static void tell_lane(Ingest *ingest, size_t intersection, const CitySensor *sen
         return;
     if (event->tag == MESSAGE_VIEW_EVENT)
         handlers->on_view(ingest->lane_userdata, intersection, sensor->lane,
-                          (unsigned)event->VIEW_EVENT.vehicles, ingest->placed, ingest->n_placed);
+                          (unsigned)event->VIEW_EVENT.vehicles, ingest->placed, ingest->n_placed,
+                          seen_at(ingest, message_has(&event->VIEW_EVENT, ViewEvent, captured_usec),
+                                  event->VIEW_EVENT.captured_usec));
     else if (sensor->loop_metres > 0)
         handlers->on_passage(ingest->lane_userdata, intersection, sensor->lane,
-                             event->PASSAGE_EVENT.speed_kmh, passage_age_usec(ingest, &event->PASSAGE_EVENT));
+                             event->PASSAGE_EVENT.speed_kmh,
+                             seen_at(ingest, message_has(&event->PASSAGE_EVENT, PassageEvent, captured_usec),
+                                     event->PASSAGE_EVENT.captured_usec));
 }
 
 static void decide(Ingest *ingest, SensorKind kind, size_t intersection, const Message *event) {

@@ -24,11 +24,10 @@ void ingest_on_tick(Ingest *ingest, IngestTickFn fn, void *userdata);
 typedef struct LaneHandlers {
     /* So many vehicles are in view of the camera; the nearest `n_placed` of them are there, nearest first. */
     void (*on_view)(void *userdata, size_t intersection, unsigned lane, unsigned n_vehicles,
-                    const PlacedVehicle *placed, size_t n_placed);
-    /* One has passed the upstream loop, so long ago; before a simulator's tick it is a little ahead of city time, and
-     * negative. `speed_kmh`: 0 when it was not measured. */
-    void (*on_passage)(void *userdata, size_t intersection, unsigned lane, double speed_kmh,
-                       int64_t age_usec);
+                    const PlacedVehicle *placed, size_t n_placed, Mono when);
+    /* One has passed the upstream loop. `speed_kmh`: 0 when it was not measured. Before a simulator's tick `when` is a
+     * little ahead of city time. */
+    void (*on_passage)(void *userdata, size_t intersection, unsigned lane, double speed_kmh, Mono when);
 } LaneHandlers;
 
 /* `delivery` and `decisions` outlive it. */

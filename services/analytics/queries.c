@@ -99,7 +99,11 @@ static const struct Command {
     {"QUERY_INTERSECTION", INTERSECTION, NULL},
     {"QUERY_HISTORY", FROM_STORE, NULL},
     {"FORCE_GREEN_WAVE", ORDER, operator_green_wave},
+    {"MOVE_GREEN_WAVE", ORDER, operator_move_wave},
+    {"CANCEL_GREEN_WAVE", ORDER, operator_cancel_wave},
     {"FORCE_SEMAPHORE", ORDER, operator_force},
+    {"RELEASE_SIGNAL", ORDER, operator_release},
+    {"SET_POLICY", ORDER, operator_policy},
     {"SYSTEM_STATUS", STATUS, NULL},
     {"HEALTH_CHECK", PONG, NULL},
     {"QUERY_EVENTS", FROM_STORE, NULL},
@@ -193,6 +197,13 @@ static void refuse_command(Queries *queries, const Question *question) {
     answer(queries, question, &message, NULL);
 }
 
+/* A question outlives its frame, and no store is asked with lists. */
+static Question question_for_store(const Question *question) {
+    Question copy = *question;
+    copy.query.present &= ~(UINT32_C(1) << Query_has_records | UINT32_C(1) << Query_has_route);
+    return copy;
+}
+
 static void take_query(Queries *queries, const Question *question) {
     Message message = {.tag = MESSAGE_REPLY};
     const struct Command *command = find_command(question->query.command);
@@ -214,8 +225,10 @@ static void take_query(Queries *queries, const Question *question) {
     case FROM_STORE:
     case STATUS:
     case INTERSECTION:
-        if (command->kind == STATUS || is_place_known(queries, question, command))
-            ask_store(queries, question);
+        if (command->kind == STATUS || is_place_known(queries, question, command)) {
+            Question lasting = question_for_store(question);
+            ask_store(queries, &lasting);
+        }
         return;
     }
 }

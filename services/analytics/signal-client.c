@@ -26,7 +26,7 @@ struct SignalClient {
     void *steps_userdata;
     bool is_muted, is_paused, are_reports_held;
     JournalLimit away_limit, refused_limit;
-    Metric *sent, *away, *accepted, *refused;
+    Metric *sent, *away, *accepted, *refused, *answered[SIGNAL_OUTCOME_COUNT];
 };
 
 /* --- requests --- */
@@ -40,6 +40,15 @@ static void make_command(SignalClient *client, const LightRequest *request, Sign
                 request->direction == DIRECTION_NS ? COLOUR_GREEN : COLOUR_RED);
     if (!request->for_any) {
         message_set(command, SignalCommand, direction, request->direction);
+    }
+    if (request->has_phase) {
+        message_set(command, SignalCommand, phase, request->phase);
+    }
+    if (request->has_priority) {
+        message_set(command, SignalCommand, priority, request->priority);
+    }
+    if (request->delay_sec > 0) {
+        message_set(command, SignalCommand, delay_sec, request->delay_sec);
     }
     message_set(command, SignalCommand, action, request->action);
     message_set_text(command, SignalCommand, reason, request->reason);
@@ -128,6 +137,19 @@ static void note_refused_request(SignalClient *client, const SignalReport *repor
                      message_has(report, SignalReport, reason) ? report->reason : "it did not say why");
 }
 
+/* That somebody goes first is no fault: whoever commands goes on commanding. */
+static void note_outcome(SignalClient *client, const SignalReport *report) {
+    bool has_outcome = message_has(report, SignalReport, outcome);
+    if (has_outcome)
+        metric_add(client->answered[report->outcome], 1);
+    if (report->kind == REPORT_ACCEPTED)
+        metric_add(client->accepted, 1);
+    else if (has_outcome && report->outcome == SIGNAL_OUTRANKED)
+        metric_add(client->refused, 1);
+    else
+        note_refused_request(client, report);
+}
+
 static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
     SignalClient *client = userdata;
     Message message;
@@ -146,10 +168,8 @@ static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
         link_refuse(link, frame, REFUSAL_UNKNOWN_INTERSECTION, &problem);
         return 0;
     }
-    if (report->kind == REPORT_ACCEPTED)
-        metric_add(client->accepted, 1);
-    else if (report->kind == REPORT_REFUSED)
-        note_refused_request(client, report);
+    if (report->kind == REPORT_ACCEPTED || report->kind == REPORT_REFUSED)
+        note_outcome(client, report);
     client->on_report(intersection, report, client->userdata);
     return 0;
 }
@@ -180,6 +200,12 @@ int signal_client_new(Service *service, SignalReportFn on_report, void *userdata
         .refused = metrics_counter(metrics, "traffic_signal_requests_total", "Requests to the lights.",
                                    "outcome=\"refused\""),
     };
+    for (int outcome = 0; outcome < SIGNAL_OUTCOME_COUNT; outcome++) {
+        char labels[48];
+        (void)snprintf(labels, sizeof labels, "outcome=\"%s\"", signal_outcome_words[outcome]);
+        client->answered[outcome] = metrics_counter(metrics, "traffic_signal_answers_total",
+                                                    "What became of requests to the lights.", labels);
+    }
     int r = decoder_new(&client->decoder);
     if (r >= 0)
         r = link_connect(service, ENDPOINT_SIGNAL_COMMANDS, &command_handlers, client, &client->commands,

@@ -28,7 +28,13 @@ typedef struct LightRequest {
     SignalAction action;
     Direction direction; /* that is to be, or to stay, green... */
     bool for_any; /* ... EXTEND: whichever is green; `direction` is then for a peer that knows no such word */
+    bool
+        has_phase; /* PHASE, WAVE, RELEASE of a wave: this one; `direction` is then for a peer that knows none */
+    unsigned phase;
     double duration_sec; /* 0: as long as the signal service's settings say */
+    bool has_priority;   /* WAVE: a higher number goes first */
+    unsigned priority;
+    double delay_sec; /* WAVE: until it starts */
     const char *reason;
 } LightRequest;
 
