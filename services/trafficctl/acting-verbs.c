@@ -1,58 +1,8 @@
-/* wave and signal: what an operator asks the lights for. The interlock decides. */
+/* signal and policy: what an operator asks of one intersection. The interlock decides. */
 #include "ask.h"
 
-#include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static void query_sign(const Context *context, Query *query) {
-    const Request *request = context->request;
-    QUERY_TEXT(query, reason, request->reason);
-    const struct passwd *user = getpwuid(getuid());
-    QUERY_TEXT(query, requested_by, user ? user->pw_name : NULL);
-    if (request->given & OPTION_DURATION) {
-        message_set(query, Query, duration_sec, request->duration_sec);
-    }
-}
-
-static ExitStatus act(Context *context, const Query *query) {
-    Answer answer = {0};
-    ExitStatus status = ask(context, query, &answer);
-    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON)
-        output_json(stdout, answer.whole);
-    else if (has_data(status, &answer))
-        printf("%s\n", answer.message);
-    answer_clear(&answer);
-    return status;
-}
-
-ExitStatus verb_wave(Context *context) {
-    static const char expected[] = "expected: wave row NAME, wave column NUMBER, or both";
-    Query query;
-    query_begin(&query, "FORCE_GREEN_WAVE");
-    for (size_t i = 0; i < context->request->n_arguments; i += 2) {
-        const char *axis = argument(context, i), *value = argument(context, i + 1);
-        if (!value)
-            return usage(context, expected);
-        if (strcmp(axis, "row") == 0 && !message_has(&query, Query, row)) {
-            QUERY_TEXT(&query, row, value);
-        } else if (strcmp(axis, "column") == 0 && !message_has(&query, Query, column)) {
-            char *end;
-            errno = 0;
-            query.column = strtol(value, &end, 10);
-            if (errno || end == value || *end != '\0' || query.column < 0)
-                return usage(context, expected);
-            message_mark(&query, Query, column);
-        } else {
-            return usage(context, expected);
-        }
-    }
-    query_sign(context, &query);
-    return act(context, &query);
-}
 
 ExitStatus verb_signal(Context *context) {
     Query query;
@@ -65,5 +15,55 @@ ExitStatus verb_signal(Context *context) {
     query.direction = direction;
     message_mark(&query, Query, direction);
     query_sign(context, &query);
-    return act(context, &query);
+    return ask_to_act(context, &query);
+}
+
+ExitStatus verb_release(Context *context) {
+    Query query;
+    query_begin(&query, "RELEASE_SIGNAL");
+    QUERY_TEXT(&query, intersection, argument(context, 0));
+    query_sign(context, &query);
+    return ask_to_act(context, &query);
+}
+
+/* How many intersections each policy has, and on what those that look at the traffic stand. */
+static ExitStatus show_policies(Context *context) {
+    static const Column lines[] = {
+        {"fixed", "/policies/fixed"},       {"rules", "/policies/rules"},
+        {"actuated", "/policies/actuated"}, {"max-pressure", "/policies/max-pressure"},
+        {"planner", "/policies/planner"},   {"see by camera", "/sight/view"},
+        {"see by loops", "/sight/loops"},   {"see by queues", "/sight/queue"},
+        {"see nothing", "/sight/blind"},
+    };
+    Query query;
+    query_begin(&query, "SYSTEM_STATUS");
+    return ask_summary(context, &query, lines, ARRAY_LEN(lines));
+}
+
+static ExitStatus show_policy(Context *context) {
+    static const Column lines[] = {
+        {"intersection", "/intersection"},   {"policy", "/control/policy"},
+        {"chosen by", "/control/chosen_by"}, {"sees by", "/control/rung"},
+        {"wants phase", "/control/wants"},   {"phase", "/control/phase"},
+        {"lights", "/control/groups"},       {"lights follow", "/control/mode"},
+    };
+    Query query;
+    query_begin(&query, "QUERY_INTERSECTION");
+    QUERY_TEXT(&query, intersection, argument(context, 0));
+    return ask_summary(context, &query, lines, ARRAY_LEN(lines));
+}
+
+ExitStatus verb_policy(Context *context) {
+    const char *place = argument(context, 0), *name = argument(context, 1);
+    bool is_all = place && strcmp(place, "all") == 0;
+    Query query;
+    if (!place)
+        return show_policies(context);
+    if (!name)
+        return is_all ? usage(context, "expected: policy all NAME") : show_policy(context);
+    query_begin(&query, "SET_POLICY");
+    QUERY_TEXT(&query, intersection, is_all ? NULL : place);
+    QUERY_TEXT(&query, policy, name);
+    query_sign(context, &query);
+    return ask_to_act(context, &query);
 }

@@ -3,9 +3,11 @@
 #include "when.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* --- from answer to exit status --- */
 
@@ -45,7 +47,44 @@ ExitStatus show(ExitStatus status, int shown) {
     return shown < 0 ? EXIT_FAILED : status;
 }
 
+void show_acted(const Context *context, const Answer *answer) {
+    if (context->request->format == OUTPUT_JSON)
+        output_json(stdout, answer->whole);
+    else
+        printf("%s\n", answer->message);
+}
+
+ExitStatus ask_to_act(Context *context, const Query *query) {
+    Answer answer = {0};
+    ExitStatus status = ask(context, query, &answer);
+    if (has_data(status, &answer))
+        show_acted(context, &answer);
+    answer_clear(&answer);
+    return status;
+}
+
+ExitStatus ask_summary(Context *context, const Query *query, const Column *lines, size_t n_lines) {
+    Answer answer = {0};
+    ExitStatus status = ask(context, query, &answer);
+    if (has_data(status, &answer) && context->request->format == OUTPUT_JSON)
+        output_json(stdout, answer.whole);
+    else if (has_data(status, &answer))
+        status = show(status, output_summary(stdout, context->request->format, answer.data, lines, n_lines));
+    answer_clear(&answer);
+    return status;
+}
+
 /* --- building questions --- */
+
+void query_sign(const Context *context, Query *query) {
+    const Request *request = context->request;
+    QUERY_TEXT(query, reason, request->reason);
+    const struct passwd *user = getpwuid(getuid());
+    QUERY_TEXT(query, requested_by, user ? user->pw_name : NULL);
+    if (request->given & OPTION_DURATION) {
+        message_set(query, Query, duration_sec, request->duration_sec);
+    }
+}
 
 void query_begin(Query *query, const char *command) {
     memset(query, 0, sizeof *query);

@@ -25,6 +25,16 @@ const char *argument(const Context *context, size_t i);
 ExitStatus ask(Context *context, const Query *query, Answer *ret);
 bool has_data(ExitStatus status, const Answer *answer);
 
+/* An order: its answer is a sentence, or the whole reply where JSON is wanted. */
+void show_acted(const Context *context, const Answer *answer);
+ExitStatus ask_to_act(Context *context, const Query *query);
+
+/* One question, one summary. */
+ExitStatus ask_summary(Context *context, const Query *query, const Column *lines, size_t n_lines);
+
+/* Who orders it, why, and for how long: from the options. */
+void query_sign(const Context *context, Query *query);
+
 /* What an answer means for the exit status. */
 ExitStatus exit_of_answer(const Answer *answer);
 

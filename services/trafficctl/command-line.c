@@ -26,6 +26,10 @@ enum {
     KEY_INTERVAL,
     KEY_STORE,
     KEY_INTERSECTION,
+    KEY_PROGRESSIVE,
+    KEY_PRIORITY,
+    KEY_SPEED,
+    KEY_ETA,
 };
 
 /* To argp -2h is option 2 with the argument "h": parse() puts the word together again. */
@@ -40,8 +44,13 @@ static const struct argp_option options[] = {
     {"timeout", KEY_TIMEOUT, "SECONDS", 0, "Wait this long for each answer (10 s)", 1},
     {"config", KEY_CONFIG, "FILE", 0, "Read this file instead of /usr/lib/traffic and /etc/traffic", 1},
     {"set", KEY_SET, "SECTION.KEY=VALUE", 0, "Override one setting", 1},
-    {"reason", KEY_REASON, "TEXT", 0, "wave, signal: why, for the records", 2},
+    {"reason", KEY_REASON, "TEXT", 0, "wave, signal, release, policy: why, for the records", 2},
     {"duration", KEY_DURATION, "SECONDS", 0, "wave, signal: how long to hold the green", 2},
+    {"progressive", KEY_PROGRESSIVE, NULL, 0, "wave: each light when it is needed, in the order of travel",
+     2},
+    {"priority", KEY_PRIORITY, "0..9", 0, "wave: where two cross the higher one goes first (5)", 2},
+    {"speed", KEY_SPEED, "KMH", 0, "wave: of travel, in km/h (what each lane allows)", 2},
+    {"eta", KEY_ETA, "SECONDS", 0, "wave: until it is at the first intersection", 2},
     {"from", KEY_FROM, "TIME", 0, "history, events, counts: from then on (2026-02-09T15:10:00Z, -2h, now)",
      2},
     {"to", KEY_TO, "TIME", 0, "history, events, counts: until then", 2},
@@ -91,6 +100,13 @@ static long positive_integer(struct argp_state *state, const char *option, const
     return 1;
 }
 
+static long digit(struct argp_state *state, const char *option, const char *text) {
+    if (*text >= '0' && *text <= '9' && text[1] == '\0')
+        return *text - '0';
+    refuse_number(state, option, "0 to 9", text);
+    return 0;
+}
+
 static void give_text(Request *request, VerbOption option, const char **member, const char *text) {
     request->given |= option;
     *member = text;
@@ -123,6 +139,21 @@ static error_t parse_verb_option(int key, char *text, struct argp_state *state, 
     case KEY_INTERVAL:
         request->given |= OPTION_INTERVAL;
         request->interval_sec = positive_number(state, "--interval", text);
+        return 0;
+    case KEY_PROGRESSIVE:
+        request->given |= OPTION_PROGRESSIVE;
+        return 0;
+    case KEY_PRIORITY:
+        request->given |= OPTION_PRIORITY;
+        request->priority = digit(state, "--priority", text);
+        return 0;
+    case KEY_SPEED:
+        request->given |= OPTION_SPEED;
+        request->speed_kmh = positive_number(state, "--speed", text);
+        return 0;
+    case KEY_ETA:
+        request->given |= OPTION_ETA;
+        request->eta_sec = positive_number(state, "--eta", text);
         return 0;
     case KEY_LIMIT:
         request->given |= OPTION_LIMIT;

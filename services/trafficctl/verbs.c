@@ -14,10 +14,13 @@ const Verb verbs[] = {
      OPTION_FROM | OPTION_TO | OPTION_LIMIT | OPTION_KIND, verb_events},
     {"counts", "[ID]", "events and counted vehicles per interval", 0, 1,
      OPTION_FROM | OPTION_TO | OPTION_KIND | OPTION_INTERVAL, verb_counts},
-    {"wave", "row R | column C", "green wave along a street, for an ambulance", 2, 4,
-     OPTION_REASON | OPTION_DURATION, verb_wave},
+    {"wave", "row R | ...", "green wave: row, column, route; move, cancel", 2, ARGUMENTS_MAX,
+     OPTION_REASON | OPTION_DURATION | OPTION_PROGRESSIVE | OPTION_PRIORITY | OPTION_SPEED | OPTION_ETA,
+     verb_wave},
+    {"policy", "[ID|all [NAME]]", "who chooses the phases, or who is to", 0, 2, OPTION_REASON, verb_policy},
     {"signal", "ID NS|EW", "ask one intersection's lights to change", 2, 2, OPTION_REASON | OPTION_DURATION,
      verb_signal},
+    {"release", "ID", "lights that were latched start again", 1, 1, OPTION_REASON, verb_release},
     {"health", "", "who answers, and how fast", 0, 0, 0, verb_health},
     {"backup", "FILE", "a consistent copy of a store's database", 1, 1, OPTION_STORE, verb_backup},
     {"config", "check | cat", "check settings and links, or show settings", 1, 1, 0, verb_config},
@@ -44,6 +47,14 @@ const char *verb_option_name(VerbOption option) {
         return "--store";
     case OPTION_INTERSECTION:
         return "--intersection";
+    case OPTION_PROGRESSIVE:
+        return "--progressive";
+    case OPTION_PRIORITY:
+        return "--priority";
+    case OPTION_SPEED:
+        return "--speed";
+    case OPTION_ETA:
+        return "--eta";
     }
     return "?";
 }

@@ -27,7 +27,13 @@ typedef enum VerbOption {
     OPTION_INTERVAL = 1 << 6,
     OPTION_STORE = 1 << 7,
     OPTION_INTERSECTION = 1 << 8,
+    OPTION_PROGRESSIVE = 1 << 9,
+    OPTION_PRIORITY = 1 << 10,
+    OPTION_SPEED = 1 << 11,
+    OPTION_ETA = 1 << 12,
 } VerbOption;
+
+enum { ARGUMENTS_MAX = 64 }; /* a route names every intersection */
 
 /* A command line taken apart; strings are borrowed from it. */
 typedef struct Request {
@@ -37,10 +43,10 @@ typedef struct Request {
     double timeout_sec;
     unsigned given; /* VerbOption bits */
     const char *reason, *from, *to, *kind, *store, *intersection;
-    double duration_sec, interval_sec;
-    long limit;
+    double duration_sec, interval_sec, speed_kmh, eta_sec;
+    long limit, priority;
     const char *verb;
-    const char *arguments[8];
+    const char *arguments[ARGUMENTS_MAX];
     size_t n_arguments;
 } Request;
 
@@ -77,7 +83,9 @@ ExitStatus verb_health(Context *context);
 ExitStatus verb_history(Context *context); /* list-verbs.c */
 ExitStatus verb_events(Context *context);
 ExitStatus verb_counts(Context *context);
-ExitStatus verb_wave(Context *context); /* acting-verbs.c */
-ExitStatus verb_signal(Context *context);
+ExitStatus verb_signal(Context *context); /* acting-verbs.c */
+ExitStatus verb_release(Context *context);
+ExitStatus verb_policy(Context *context);
+ExitStatus verb_wave(Context *context);   /* wave-verb.c */
 ExitStatus verb_backup(Context *context); /* backup-verb.c */
 ExitStatus verb_config(Context *context); /* config-verbs.c; needs no city that runs */
