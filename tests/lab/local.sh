@@ -40,16 +40,20 @@ local_trafficctl() {
     chmod +x "$local_dir/bin/trafficctl"
 }
 
+# One at a time: two lanes of tests may want them at once.
 local_binaries() {
     mapfile -t needs < <(packages_build_needs)
     host_needs "building" build-essential "${needs[@]}"
     step "Building (.lab/build)"
-    [ -d "$local_build" ] || meson setup "$local_build" "$lab_top" >"$lab_work/build.log" 2>&1 ||
-        die "meson setup failed; see .lab/build.log"
-    meson compile -C "$local_build" >"$lab_work/build.log" 2>&1 || {
-        tail -n 30 "$lab_work/build.log" >&2
-        die "it does not build; the end of .lab/build.log is above"
-    }
+    (
+        flock 9
+        [ -d "$local_build" ] || meson setup "$local_build" "$lab_top" >"$lab_work/build.log" 2>&1 ||
+            die "meson setup failed; see .lab/build.log"
+        meson compile -C "$local_build" >"$lab_work/build.log" 2>&1 || {
+            tail -n 30 "$lab_work/build.log" >&2
+            die "it does not build; the end of .lab/build.log is above"
+        }
+    ) 9>"$lab_work/build.lock" || exit
 }
 
 local_settings() {

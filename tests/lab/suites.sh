@@ -2,9 +2,9 @@
 # `lab test`: builds once with warnings as errors and runs the suites, each a function suite_NAME. A suite's output goes to a
 # log of its own and to the terminal only when it fails; a table and one line of totals end it all.
 #
-# Suites that watch real processes mostly wait, and how long is part of what they test; the others compile and compute. So there are
-# two lanes: the former one after the other, and beside them, at a lower priority, the latter. Nothing of one lane may be written by
-# the other.
+# Suites that watch machines or processes mostly wait, and how long is part of what they test; the others compile and compute. So there
+# are three lanes side by side, each one suite after the other: machines (of one lab), processes (in networks of their own), and, at
+# the lowest priority, the rest. Nothing that one lane writes is used by another.
 
 suites_build=$lab_work/test-build
 suites_log_dir=$lab_work/test-logs
@@ -14,8 +14,8 @@ suites_lab=${TEST_LAB:-test}
 suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging drive lab faults-quick)
 # Not run unless asked for: it takes an hour or more.
 suites_more=(faults)
-# The lane of those that watch.
-suites_watching=(packaging drive lab faults-quick services v0 faults)
+suites_of_machines=(packaging lab faults-quick faults)
+suites_of_processes=(services v0 drive)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
@@ -52,14 +52,14 @@ suites_run_meson() {
     for suite in "$@"; do
         arguments+=(--suite "$suite")
     done
-    meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --num-processes "$(nproc)" "${arguments[@]}" || status=$?
+    meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --num-processes "${suites_jobs:-$(nproc)}" "${arguments[@]}" || status=$?
     suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/$1.json")
     suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/$1.json")
     return "$status"
 }
 
 suites_run_pytest() {
-    local report=$suites_log_dir/pytest.xml status=0
+    local report=$suites_log_dir/$suite.xml status=0
     LAB="$suites_lab" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
     # shellcheck disable=SC2016 # XPath, not shell
     read -r suite_passed suite_failed < <(/usr/bin/python3 - "$report" <<'END'
@@ -120,7 +120,12 @@ suite_unit() { suites_run_meson "$suites_build" unit; }
 suite_property() { suites_run_meson "$suites_build" property; }
 suite_scenario() { suites_run_meson "$suites_build" scenario; }
 suite_fuzz() { suites_run_meson "$suites_build" fuzz; }
-suite_services() { suites_run_meson "$suites_build" services; }
+# Twice as many as there are cores: they wait for each other's deadlines and are asleep most of the time.
+suite_services() {
+    local suites_jobs
+    suites_jobs=$((2 * $(nproc)))
+    suites_run_meson "$suites_build" services
+}
 suite_v0() { suites_run_meson "$suites_build" v0; }
 
 # With clang: what the other suites build with gcc is thereby free of both compilers' warnings.
@@ -201,10 +206,25 @@ suites_run() {
     echo "$suite $verdict $suite_passed $suite_failed $((SECONDS - started))" >"$suites_log_dir/$suite.row"
 }
 
-suites_run_lane() {
-    local suite
-    for suite in "$@"; do
-        suites_run "$suite"
+# suites_begin_lane NICE SUITE...: in a process group of its own.
+suites_begin_lane() {
+    local niceness=$1 suite
+    shift
+    set -m
+    (
+        renice -n "$niceness" -p "$BASHPID" >/dev/null
+        for suite in "$@"; do
+            suites_run "$suite"
+        done
+    ) </dev/null &
+    set +m
+    suites_lanes+=("$!")
+}
+
+suites_end_lanes() {
+    local lane
+    for lane in "${suites_lanes[@]}"; do
+        kill -- "-$lane" 2>/dev/null || true
     done
 }
 
@@ -222,7 +242,8 @@ suites_sum_up() {
 }
 
 verb_test() {
-    local suite chosen=() watching=() computing=() suites_arguments=() packages_are_built=
+    local suite chosen=() suites_arguments=() suites_lanes=() packages_are_built=
+    local machines_lane=() processes_lane=() rest_lane=()
     while [ $# -gt 0 ] && [[ $1 != -* ]]; do
         chosen+=("$1")
         shift
@@ -238,25 +259,20 @@ verb_test() {
     set -- "${chosen[@]}" "${suites_arguments[@]}"
     need_root test "$@"
     suites_prepare
+    rm -f "$suites_log_dir"/*.row
+    # A lane that is still at work ends with us, whatever it runs.
+    trap suites_end_lanes EXIT
     for suite in "${chosen[@]}"; do
-        rm -f "$suites_log_dir/$suite.row"
-        if [[ " ${suites_watching[*]} " = *" $suite "* ]]; then
-            watching+=("$suite")
-        else
-            computing+=("$suite")
-        fi
+        case " ${suites_of_machines[*]} / ${suites_of_processes[*]} " in
+        *" $suite "*/*) machines_lane+=("$suite") ;;
+        */*" $suite "*) processes_lane+=("$suite") ;;
+        *) rest_lane+=("$suite") ;;
+        esac
     done
-    # In a process group of its own, so that it ends with us, whatever it runs.
-    set -m
-    (
-        renice -n 10 -p "$BASHPID" >/dev/null
-        suites_run_lane "${computing[@]}"
-    ) &
-    set +m
-    # shellcheck disable=SC2064 # the lane of now
-    trap "kill -- -$! 2>/dev/null" EXIT
-    suites_run_lane "${watching[@]}"
-    wait $!
+    suites_begin_lane 0 "${machines_lane[@]}"
+    suites_begin_lane 5 "${processes_lane[@]}"
+    suites_begin_lane 10 "${rest_lane[@]}"
+    wait
     trap - EXIT
     suites_sum_up "${chosen[@]}"
 }
