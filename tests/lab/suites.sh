@@ -52,7 +52,9 @@ suites_run_meson() {
     for suite in "$@"; do
         arguments+=(--suite "$suite")
     done
-    meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --num-processes "${suites_jobs:-$(nproc)}" "${arguments[@]}" || status=$?
+    # A test that hangs is found later: a lane is slow while the others are at work.
+    meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --timeout-multiplier 4 \
+        --num-processes "${suites_jobs:-$(nproc)}" "${arguments[@]}" || status=$?
     suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/$1.json")
     suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/$1.json")
     return "$status"
