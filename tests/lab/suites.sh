@@ -12,7 +12,7 @@ suites_log_dir=$lab_work/test-logs
 suites_lab=${TEST_LAB:-test}
 
 suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging drive lab faults-quick)
-# Not run unless asked for: it takes an hour or more.
+# Not run unless asked for: it takes forty minutes on a machine of its own.
 suites_more=(faults)
 suites_of_machines=(packaging lab faults-quick faults)
 suites_of_processes=(services v0 drive)
