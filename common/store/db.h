@@ -41,8 +41,8 @@ extern const DbKind db_traffic; /* a store's records */
 int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem);
 int db_open(const char *path, sqlite3 **ret, Problem *problem); /* db_traffic */
 
-/* Reads all of an open file, as of the moment when this begins, and asks all that is to be asked of it. 0,
- * -EUCLEAN: damaged, or db_error(). For a connection of db_open_reader() too. */
+/* Reads all of an open file and asks all that is to be asked of it. 0, -EUCLEAN: damaged, or db_error(). For a
+ * connection of db_open_reader() too; others may write meanwhile. */
 int db_check(sqlite3 *db, const DbKind *kind, Problem *problem);
 
 /* A second connection of the same process that cannot write and never checkpoints. The file must have been

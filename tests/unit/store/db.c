@@ -121,6 +121,28 @@ static void log_of_any_length_is_read_by_the_next_process(void **state) {
     db_close(db);
 }
 
+/* Who opens a file reads and writes all of its log first. */
+static void log_that_grew_while_somebody_read_is_short_again_afterwards(void **state) {
+    TestFile *file = *state;
+    Problem problem;
+    char log[PATH_MAX];
+    struct stat grown, after;
+    sqlite3 *db = test_open(file), *reader;
+    assert_int_equal(db_name_beside(file->path, "-wal", log, &problem), 0);
+    assert_int_equal(db_open_reader(file->path, &reader, &problem), 0);
+    test_run(reader, "BEGIN; SELECT * FROM totals");
+    test_run(db, "CREATE TABLE large (bytes); INSERT INTO large VALUES (randomblob(20000000))");
+    assert_int_equal(stat(log, &grown), 0);
+    assert_true(grown.st_size > 16 << 20);
+    test_run(reader, "COMMIT");
+    for (int i = 0; i < 3; i++) /* one copies the log into the file, the next begins it anew */
+        test_run(db, "UPDATE totals SET needs_refill = 1 - needs_refill");
+    assert_int_equal(stat(log, &after), 0);
+    assert_true(after.st_size <= 8 << 20);
+    db_close(reader);
+    db_close(db);
+}
+
 static void file_of_a_newer_program_is_refused_and_left_alone(void **state) {
     TestFile *file = *state;
     sqlite3 *db = test_open(file);
@@ -293,6 +315,7 @@ int main(void) {
         FILE_TEST(new_file_wants_a_refill_and_knows_when_it_was_made),
         FILE_TEST(suspected_file_that_is_whole_wants_a_refill),
         FILE_TEST(log_of_any_length_is_read_by_the_next_process),
+        FILE_TEST(log_that_grew_while_somebody_read_is_short_again_afterwards),
         FILE_TEST(file_of_a_newer_program_is_refused_and_left_alone),
         FILE_TEST(migration_that_fails_leaves_the_version_as_it_was),
         FILE_TEST(overwritten_pages_are_found),
