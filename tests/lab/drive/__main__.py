@@ -36,11 +36,11 @@ def main():
         sys.exit(f"lab drive: {scenario.net}: {error}")
     runs = options.output / "runs" / str(os.getpid())
     jobs = make_jobs(scenarios, policies, conditions, options, runs)
-    driver = Jobs(jobs, nets, options.jobs)
+    driver = Jobs(jobs, nets, options.jobs, lambda jobs: table.keep(table.rows(jobs), options.output))
     try:
         driver.run()
     except KeyboardInterrupt:
-        sys.exit("lab drive: ended by you; nothing was measured")
+        sys.exit(f"lab drive: ended by you; what had been measured by then is in {options.output}/table.json")
     made = table.rows(jobs)
     table.write(made, options.output)
     print(table.as_json(made) if options.json else table.text(made))

@@ -60,10 +60,10 @@ class Job:
 
 
 class Jobs:
-    """`nets`: scenario's network file -> NetFile, for SUMO's own controllers."""
+    """`nets`: scenario's network file -> NetFile, for SUMO's own controllers; `keep` is called with the jobs after each one that is done."""
 
-    def __init__(self, jobs, nets, n_at_once):
-        self.jobs, self.nets, self.n_at_once = jobs, nets, n_at_once
+    def __init__(self, jobs, nets, n_at_once, keep):
+        self.jobs, self.nets, self.n_at_once, self.keep = jobs, nets, n_at_once, keep
         self.lock = threading.Lock()
         self.children = set()
         self.n_done = 0
@@ -102,6 +102,7 @@ class Jobs:
         job.second = job.scenario.end
         with self.lock:
             self.n_done += 1
+            self.keep(self.jobs)
             if job.result["valid"]:
                 outcome = f"delay {job.result['delay']:.1f} s a trip"
                 shutil.rmtree(job.directory)

@@ -18,9 +18,9 @@ COLOURS = {"sumo-static": "#c8c8c8", "sumo-actuated": "#9a9a9a", "sumo-delay_bas
 
 
 def rows(jobs):
-    """One row for each scenario, policy and condition, in the order of the jobs."""
+    """One row for each scenario, policy and condition, in the order of the jobs, of what has been done so far."""
     groups = {}
-    for job in jobs:
+    for job in (job for job in jobs if job.result):
         groups.setdefault((job.scenario.name, job.policy, job.condition.name), []).append(job.result)
     return [row(*key, results) for key, results in groups.items()]
 
@@ -65,9 +65,14 @@ def as_json(made):
     return json.dumps(made, indent=1)
 
 
-def write(made, directory):
+def keep(made, directory):
+    """What there is by now: a long drive may be ended before its end."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "table.json").write_text(as_json(made) + "\n")
+
+
+def write(made, directory):
+    keep(made, directory)
     with open(directory / "table.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
