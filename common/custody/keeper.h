@@ -23,6 +23,10 @@ typedef struct KeeperHandlers {
     void (*on_flow)(bool can_take, void *userdata);
 } KeeperHandlers;
 
+/* commit_usec where a simulator owns city time: somebody waits for a commit at each tick, which hurries it, and
+ * nobody does between two. */
+#define KEEPER_STEP_COMMIT_USEC (100 * USEC_PER_MSEC)
+
 typedef struct KeeperSpec {
     const char *name;           /* for people, files and metrics: "spool", "outbox": STATE_DIR/NAME.db */
     const char *const *readers; /* see spool_open() */

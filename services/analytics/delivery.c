@@ -141,7 +141,8 @@ static int open_outbox(Delivery *delivery, Problem *problem) {
         .name = "outbox",
         .readers = readers,
         .max_bytes = (uint64_t)settings->analytics_outbox_mib << 20,
-        .commit_usec = usec_from_sec(settings->analytics_commit_sec),
+        .commit_usec = city_clock_ticks(delivery->service) ? KEEPER_STEP_COMMIT_USEC
+                                                           : usec_from_sec(settings->analytics_commit_sec),
         .handlers = {.on_committed = on_committed, .on_flow = on_flow},
         .userdata = delivery,
     };

@@ -17,6 +17,7 @@
 #include "custody/sender.h"
 #include "gate.h"
 #include "input.h"
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
@@ -254,7 +255,8 @@ static int open_keeper(Broker *broker, Problem *problem) {
         .name = "spool",
         .readers = readers,
         .max_bytes = (uint64_t)settings->broker_spool_mib << 20,
-        .commit_usec = usec_from_sec(settings->broker_commit_sec),
+        .commit_usec = city_clock_ticks(broker->service) ? KEEPER_STEP_COMMIT_USEC
+                                                         : usec_from_sec(settings->broker_commit_sec),
         .handlers = {.on_committed = on_committed, .on_flow = on_flow},
         .userdata = broker,
     };
