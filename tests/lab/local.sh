@@ -6,7 +6,7 @@
 # writes a log of its own.
 
 local_dir=$lab_work/local-$LAB
-local_build=$lab_work/build
+local_build=${LAB_BUILD:-$lab_work/build}
 local_processes=(
     "traffic-store primary" "traffic-store replica" "traffic-signal" "traffic-analytics"
     "traffic-broker" "traffic-sensor camera" "traffic-sensor inductive" "traffic-sensor gps"
@@ -44,7 +44,7 @@ local_trafficctl() {
 local_binaries() {
     mapfile -t needs < <(packages_build_needs)
     host_needs "building" build-essential "${needs[@]}"
-    step "Building (.lab/build)"
+    step "Building (${local_build#"$lab_top/"})"
     (
         flock 9
         [ -d "$local_build" ] || meson setup "$local_build" "$lab_top" >"$lab_work/build.log" 2>&1 ||

@@ -11,11 +11,11 @@ suites_log_dir=$lab_work/test-logs
 # Two checkouts that test on one host at the same time each name a lab of their own.
 suites_lab=${TEST_LAB:-test}
 
-suites_all=(lint unit property scenario proof fuzz services v0 sanitize coverage mutants packaging drive lab faults-quick)
+suites_all=(lint unit property scenario proof fuzz services v0 history sanitize coverage mutants packaging drive lab faults-quick)
 # Not run unless asked for: it takes forty minutes on a machine of its own.
 suites_more=(faults)
 suites_of_machines=(packaging lab faults-quick faults)
-suites_of_processes=(services v0 drive)
+suites_of_processes=(services v0 history drive)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
 suites_needs=(
@@ -54,7 +54,7 @@ suites_run_meson() {
     done
     # A test that hangs is found later: a lane is slow while the others are at work.
     meson test -C "$dir" --no-rebuild --logbase "$1" --print-errorlogs --timeout-multiplier 4 \
-        --num-processes "${suites_jobs:-$(nproc)}" "${arguments[@]}" || status=$?
+        --num-processes "${suites_jobs:-$(nproc)}" "${suites_options[@]}" "${arguments[@]}" || status=$?
     suite_passed=$(jq -s '[.[] | select(.result == "OK")] | length' "$dir/meson-logs/$1.json")
     suite_failed=$(jq -s '[.[] | select(.result != "OK" and .result != "SKIP")] | length' "$dir/meson-logs/$1.json")
     return "$status"
@@ -62,7 +62,8 @@ suites_run_meson() {
 
 suites_run_pytest() {
     local report=$suites_log_dir/$suite.xml status=0
-    LAB="$suites_lab" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
+    # What is built already need not be built once more.
+    LAB="$suites_lab" LAB_BUILD="$suites_build" /usr/bin/python3 -B -m pytest -q -p no:cacheprovider --junit-xml="$report" "$@" || status=$?
     # shellcheck disable=SC2016 # XPath, not shell
     read -r suite_passed suite_failed < <(/usr/bin/python3 - "$report" <<'END'
 import sys, xml.etree.ElementTree as xml
@@ -141,6 +142,8 @@ suite_coverage() {
     local dir=$lab_work/coverage-build
     suites_configure "$dir" -Db_coverage=true || return 1
     find "$dir" -name '*.gcda' -delete
+    # The core has no disk.
+    local suites_options=(--no-suite disk)
     suites_run_meson "$dir" unit property scenario
     check "at least 95 % of the core's lines are run by tests" \
         gcovr --root "$lab_top" --filter "$lab_top/common/core/" --fail-under-line 95 "$dir"
@@ -178,8 +181,14 @@ suite_drive() {
     suites_run_pytest "$lab_top"/tests/lab/test_drive*.py
 }
 
+# The judge of the faults, judged.
+suite_history() {
+    suites_run_pytest "$lab_top"/tests/lab/test_{history,results}.py
+}
+
 suite_lab() {
-    suites_run_lab "$lab_top/tests/lab" --ignore="$lab_top/tests/lab/test_fault_list.py" --ignore-glob='*/test_drive*.py'
+    suites_run_lab "$lab_top/tests/lab" --ignore-glob='*/test_fault_list.py' --ignore-glob='*/test_drive*.py' \
+        --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
 }
 
 suite_faults_quick() {
