@@ -246,7 +246,7 @@ static void an_unknown_section_is_refused_with_the_nearest(void **state) {
     refused_text(
         "\n\n[qqqqqq]\nseed = 1\n", -EINVAL, 3,
         "unknown section [qqqqqq]; expected one of [network] [city] [clock] [sensor] [broker] [analytics] "
-        "[custody] [protocol] [rules] [signal] "
+        "[custody] [protocol] [rules] [control] [signal] "
         "[failover] [store] [query]");
     refused_text("[Sensor]\nseed = 1\n", -EINVAL, 1, "unknown section [Sensor]; did you mean [sensor]?");
 }
