@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define HORIZON_SEC    45.F
-#define SLOT_SEC       5.F
-#define FIRST_SLOT_SEC 5.F
+#define SLOT_SEC       2.5F
+#define FIRST_SLOT_SEC 4.F
 /* Between two vehicles of a queue that dissolves, and what the first of them loses. */
 #define HEADWAY_SEC  2.F
 #define START_UP_SEC 1.F
@@ -15,7 +15,7 @@
 /* The same while sequences are compared before their end. */
 #define WAITING_SEC 8.F
 /* Vehicles and phases that all sequences of a slot look at together: bounds the time of a decision. */
-#define WORK_MAX 3000
+#define WORK_MAX 1200
 
 /* A change that nobody gains by is not made. */
 #define CHANGE_SEC 0.01F

@@ -1,7 +1,7 @@
 /* The rolling-horizon planner of one intersection: which phase now, so that the vehicles that are known lose the
  * least time over the next three quarters of a minute?
  *
- * A beam search over sequences of phases in slots of five seconds. Every vehicle has an arrival at the stop line, a
+ * A beam search over sequences of phases in slots of some seconds. Every vehicle has an arrival at the stop line, a
  * lane lets one go every two seconds while a phase serves it, and what is minimised is the sum of (leaves - arrives)
  * over all vehicles. The first phase of the best sequence is shown, and a second later everything is planned again.
  * (Decentralised and untrained; the family of SURTRAC and PODE: Smith et al. 2013, Porche and Lafortune 1999.)

@@ -61,6 +61,7 @@ static inline void four_arms(SignalModel *model, Layout *layout) {
         model->min_green_usec[g] = 5 * SEC;
         model->max_red_usec[g] = 90 * SEC;
         layout->lanes[g] = usual_lane((GroupSet)1 << g);
+        layout->lanes[g].approach = g % 2 + 2 * (g / 4); /* the lefts are lanes of the same streets */
     }
 }
 

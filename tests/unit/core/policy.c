@@ -137,15 +137,37 @@ static void the_planner_gives_the_owed_their_green_before_the_guard_must(void **
     assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 0);
 }
 
-static void the_planner_gives_lefts_their_phase_when_opposite_traffic_never_ends(void **state) {
+static void lefts_yield_to_the_opposite_street_alone(void **state) {
     (void)state;
-    see_queue(&asked.picture, 0, 13, at(0));
-    see_queue(&asked.picture, 1, 0, at(0));
-    see_queue(&asked.picture, 2, 0, at(0));
+    const PlannerTable *table = &asked.memory.table;
+    assert_int_equal(table->serves[0], 15);
+    assert_int_equal(table->yields[0], 12);
+    assert_int_equal(table->opposes[0][2], 1 << 1);
+    assert_int_equal(table->opposes[0][3], 1 << 0);
+    assert_int_equal(table->yields[1], 0);
+}
+
+static void the_planner_lets_lefts_finish_before_they_have_to_yield(void **state) {
+    (void)state;
+    show_phase(&asked, 1, 10, at(0));
+    see_queue(&asked.picture, 2, 4, at(0));
+    see_queue(&asked.picture, 1, 3, at(0));
+    assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 1);
+    asked.model.permitted[0] = 0; /* the same, but nobody yields */
+    policy_init(&asked.memory, &asked.model, &asked.layout, &test_scratch);
     assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 0);
-    see_queue(&asked.picture, 0, 1, at(0));
-    see_queue(&asked.picture, 4, 4, at(0));
-    assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 2);
+}
+
+static void the_planner_knows_that_a_group_of_both_phases_needs_no_clearance(void **state) {
+    (void)state;
+    const PlannerTable *table = &asked.memory.table;
+    assert_false(table->has_clearance[0][1]);
+    assert_false(table->has_clearance[1][0]);
+    assert_true(table->has_clearance[0][2]);
+    assert_int_equal(table->begins[1][0], 15); /* the lefts begin to yield */
+    assert_int_equal(table->clears[1][0], 0);
+    assert_int_equal(table->clears[0][2], 48);
+    assert_int_equal(table->always, 0);
 }
 
 static void a_lane_of_which_nothing_is_known_is_served_now_and_then(void **state) {
@@ -239,7 +261,9 @@ int main(void) {
         cmocka_unit_test_setup(the_planner_waits_for_a_minimum_green, two),
         cmocka_unit_test_setup(the_planner_sees_a_platoon_that_still_moves, two),
         cmocka_unit_test_setup(the_planner_gives_the_owed_their_green_before_the_guard_must, two),
-        cmocka_unit_test_setup(the_planner_gives_lefts_their_phase_when_opposite_traffic_never_ends, four),
+        cmocka_unit_test_setup(lefts_yield_to_the_opposite_street_alone, four),
+        cmocka_unit_test_setup(the_planner_lets_lefts_finish_before_they_have_to_yield, four),
+        cmocka_unit_test_setup(the_planner_knows_that_a_group_of_both_phases_needs_no_clearance, four),
         cmocka_unit_test_setup(a_lane_of_which_nothing_is_known_is_served_now_and_then, four),
         cmocka_unit_test_setup(actuated_holds_a_green_that_is_used, two),
         cmocka_unit_test_setup(actuated_gives_a_gap_to_who_waits, two),
