@@ -32,6 +32,8 @@ static void read_readings_row(const QueryJob *job, Readings *readings) {
     sqlite3_stmt *row = job->statement;
     double interval_sec = sqlite3_column_double(row, 4);
     bool is_camera = strcmp(kind, "camara") == 0;
+    if (strcmp(kind, "camara_vista") == 0 || strcmp(kind, "espira_paso") == 0)
+        return;
     if (readings->updated.text[0] == '\0')
         (void)snprintf(readings->updated.text, sizeof readings->updated.text, "%s",
                        query_column_text(job, 5));

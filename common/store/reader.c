@@ -25,6 +25,11 @@
 /* is_damaged is the last column */
 #define COPY_OF(table, columns)                                                                              \
     "SELECT *, " ROW_IS_DAMAGED(table, columns) " AS is_damaged FROM " table " WHERE id > ?1 ORDER BY id"
+/* Views and passages come every second and have no such readings: their JSON is not looked at. */
+#define OF_READING "iif(tipo_sensor IN ('camara_vista', 'espira_paso'), NULL, json_extract(event_data, "
+#define READINGS_ROW                                                                                         \
+    "tipo_sensor, " OF_READING "'$.volumen')), " OF_READING                                                  \
+    "'$.velocidad_promedio')), vehicles, " OF_READING "'$.intervalo_segundos')), timestamp"
 #define NEWEST_FIRST " ORDER BY timestamp DESC, id DESC"
 
 static const char *const sql[READ_STATEMENT_COUNT] = {
@@ -43,10 +48,8 @@ static const char *const sql[READ_STATEMENT_COUNT] = {
                     "WHERE timestamp >= ?1 AND timestamp <= ?2 ORDER BY timestamp",
     [READ_COUNTS_OF] = "SELECT timestamp, vehicles, ?3 IS NULL OR tipo_sensor = ?3 FROM sensor_events "
                        "WHERE interseccion = ?4 AND timestamp >= ?1 AND timestamp <= ?2 ORDER BY timestamp",
-    [READ_READINGS_OF] = "SELECT tipo_sensor, json_extract(event_data, '$.volumen'), "
-                         "json_extract(event_data, '$.velocidad_promedio'), vehicles, "
-                         "json_extract(event_data, '$.intervalo_segundos'), timestamp "
-                         "FROM sensor_events WHERE interseccion = ?1" NEWEST_FIRST " LIMIT 100",
+    [READ_READINGS_OF] =
+        "SELECT " READINGS_ROW " FROM sensor_events WHERE interseccion = ?1" NEWEST_FIRST " LIMIT 2000",
     [READ_NEWEST_LIGHTS_OF] =
         "SELECT " LIGHTS_ROW " FROM semaphore_states WHERE interseccion = ?1" NEWEST_FIRST " LIMIT 1",
     [READ_NEWEST_STATE_OF] =

@@ -208,6 +208,22 @@ static void readings_are_the_newest_of_each_kind(void **state) {
     json_object_put(data);
 }
 
+static void readings_are_found_behind_many_views(void **state) {
+    Fixture *fixture = *state;
+    store_camera(fixture, "INT-A1", "12:00:00", "{\"volumen\":4,\"velocidad_promedio\":50}");
+    for (int second = 0; second < 300; second++)
+        store(fixture, "sensor_event",
+              "\"sensor_id\":\"CAM\",\"tipo_sensor\":\"camara_vista\",\"interseccion\":\"INT-A1\","
+              "\"timestamp\":\"2026-11-20T12:01:%02dZ\",\"event_data\":{\"vehiculos_en_vista\":7}",
+              second % 60);
+    commit(fixture);
+    json_object *data = ask(fixture, "{\"command\":\"QUERY_INTERSECTION\",\"interseccion\":\"INT-A1\"}");
+    assert_int_equal(integer_at(data, "/current_readings/Q"), 4);
+    assert_string_equal(text_at(data, "/current_readings/last_updated"), "2026-11-20T12:00:00Z");
+    assert_int_equal(length_at(data, "/recent_events"), 5);
+    json_object_put(data);
+}
+
 static void lights_are_the_newest_row_and_flat(void **state) {
     Fixture *fixture = *state;
     store(fixture, "semaphore_state",
@@ -591,6 +607,7 @@ int main(void) {
         QUERY_TEST(counts_of_the_city_never_touch_the_table),
         QUERY_TEST(unheard_intersection_has_no_readings_and_is_normal),
         QUERY_TEST(readings_are_the_newest_of_each_kind),
+        QUERY_TEST(readings_are_found_behind_many_views),
         QUERY_TEST(lights_are_the_newest_row_and_flat),
         QUERY_TEST(recent_events_are_five_rows_counted_up_to_ten),
         QUERY_TEST(event_data_is_a_string_of_json),
