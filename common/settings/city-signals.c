@@ -6,9 +6,11 @@
 #include "settings/city-private.h"
 
 #include "core/interlock.h"
+#include "core/policy.h"
 #include "settings/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -334,11 +336,14 @@ static int check_junction(const Place *object, const Junction *junction) {
 
 static int read_words(const Place *object, CityIntersection *intersection) {
     Place place;
-    int r = 0;
+    int r = 0, word;
     if (place_member(object, "name", &place))
         r = place_text(&place, intersection->name, sizeof intersection->name, true);
-    if (r == 0 && place_member(object, "policy", &place))
-        r = place_text(&place, intersection->policy, sizeof intersection->policy, false);
+    if (r < 0 || !place_member(object, "policy", &place))
+        return r;
+    r = place_word(&place, policy_words, &word);
+    if (r == 0)
+        (void)snprintf(intersection->policy, sizeof intersection->policy, "%s", policy_words[word]);
     return r;
 }
 

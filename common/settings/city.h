@@ -73,7 +73,7 @@ typedef struct CityIntersection {
     int column;
     double x_metres, y_metres;
     char name[64];   /* what else it is called; "" */
-    char policy[16]; /* who chooses its phases, as the file says; "" when it does not */
+    char policy[16]; /* who chooses its phases, a word of core/policy.h; "" when the file does not say */
     bool is_usual;   /* the file says nothing of its lights: two streets, with the times of the defaults */
     /* The same ones for intersections that are alike. */
     const SignalModel *signals;

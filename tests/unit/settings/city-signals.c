@@ -627,7 +627,11 @@ static void an_unknown_member_is_refused_with_the_nearest(void **state) {
             A1 "/movements/0: intersection \"INT-A1\": unknown member \"min_green_se\"; did you mean "
                "\"min_green_sec\"?");
     refused(WITH(more, ", \"policy\": 3"),
-            A1 "/policy: intersection \"INT-A1\": expected a string of 1 to 15 bytes without spaces, got 3");
+            A1 "/policy: intersection \"INT-A1\": expected \"fixed\" or \"rules\" or \"actuated\" or "
+               "\"max-pressure\" or \"planner\", got 3");
+    refused(WITH(more, ", \"policy\": \"plan\""),
+            A1 "/policy: intersection \"INT-A1\": expected \"fixed\" or \"rules\" or \"actuated\" or "
+               "\"max-pressure\" or \"planner\", got \"plan\"");
 }
 
 int main(void) {
