@@ -14,17 +14,16 @@ static size_t find_first(const Claim *claim, const Claim *held, size_t n_held) {
     return n_held;
 }
 
-ClaimAnswer claim_judge(const Claim *wanted, const Claim *held, size_t n_held, uint64_t least_usec) {
+ClaimAnswer claim_judge(const Claim *wanted, const Claim *held, size_t n_held, uint64_t patience_usec) {
     ClaimAnswer answer = {.verdict = CLAIM_FREE, .claim = *wanted};
     Claim *claim = &answer.claim;
     size_t i;
     while ((i = find_first(claim, held, n_held)) < n_held) {
         answer.verdict = CLAIM_DELAYED;
         answer.because = i;
-        if (claim->keeps_length)
-            claim->until = mono_after(claim->until, mono_between(claim->from, held[i].until));
+        claim->until = mono_after(claim->until, mono_between(claim->from, held[i].until));
         claim->from = held[i].until;
-        if (mono_between(claim->from, claim->until) < least_usec) {
+        if (mono_between(wanted->from, claim->from) > patience_usec) {
             answer.verdict = CLAIM_REFUSED;
             return answer;
         }

@@ -1,23 +1,16 @@
 /* Where waves cross: from stops to the claims of core/claim.h and back. */
+#include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "waves-private.h"
 
-/* A shorter green is not worth asking for. */
-static uint64_t least_usec(const Waves *waves, const WaveStop *stop) {
-    const SignalModel *model = waves_place(waves, stop)->signals;
-    uint64_t longest_usec = 0;
-    for (unsigned group = 0; group < model->n_groups; group++)
-        if (set_has(model->phases[stop->point.phase], group) && model->min_green_usec[group] > longest_usec)
-            longest_usec = model->min_green_usec[group];
-    return longest_usec;
-}
+/* Who would have to wait longer at a crossing is better off without the wave there. */
+#define PATIENCE_USEC (120 * USEC_PER_SEC)
 
 static Claim claim_of(const Wave *wave, const WaveStop *stop) {
     return (Claim){.from = stop->state == WAVE_STOP_ASKED ? stop->asked_at : stop->ask_at,
                    .until = stop->until,
                    .phase = stop->point.phase,
-                   .priority = wave->priority,
-                   .keeps_length = wave->is_progressive};
+                   .priority = wave->priority};
 }
 
 /* Everybody else's claims on an intersection. */
@@ -49,14 +42,15 @@ static void put_off(WaveStop *stop, const Wave *because, Mono until) {
     stop->free_from = until;
 }
 
-/* A wave of lower rank gives way at one of its stops: it is asked for again afterwards, if anything is left. */
+/* A wave of lower rank gives way at one of its stops: it gets what is left of its time afterwards. */
 static void displace(Waves *waves, const Wave *loser, WaveStop *stop, const Wave *winner, Mono until) {
+    Mono from = claim_of(loser, stop).from, now = service_city_now(waves->service);
+    uint64_t left_usec = mono_between(from.usec > now.usec ? from : now, stop->until);
     waves_take_back(waves, loser, stop);
     put_off(stop, winner, until);
     stop->state = WAVE_STOP_AHEAD;
     stop->ask_at = until;
-    if (!loser->is_progressive && mono_between(until, stop->until) < least_usec(waves, stop))
-        stop->state = WAVE_STOP_REFUSED;
+    stop->until = mono_after(until, left_usec);
     journal_note(LOG_NOTICE, "[%s] %s gives way to %s, which goes first (priority %u over %u).",
                  waves_place(waves, stop)->id, loser->target, winner->target, winner->priority,
                  loser->priority);
@@ -67,7 +61,7 @@ static bool settle_stop(Waves *waves, Wave *wave, WaveStop *stop) {
     Others others;
     Claim wanted = claim_of(wave, stop);
     find_others(waves, wave, stop->point.intersection, &others);
-    ClaimAnswer answer = claim_judge(&wanted, others.claims, others.n, least_usec(waves, stop));
+    ClaimAnswer answer = claim_judge(&wanted, others.claims, others.n, PATIENCE_USEC);
     for (size_t i = 0; i < others.n; i++)
         if (answer.displaced >> i & 1)
             displace(waves, others.waves[i], others.stops[i], wave, answer.claim.until);

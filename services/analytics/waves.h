@@ -27,7 +27,7 @@ typedef enum WaveStopState {
     WAVE_STOP_AHEAD,   /* not asked for yet */
     WAVE_STOP_ASKED,   /* the lights were asked */
     WAVE_STOP_OVER,    /* passed, or its time is over */
-    WAVE_STOP_REFUSED, /* another wave goes first, and nothing is left of its time */
+    WAVE_STOP_REFUSED, /* another wave goes first for too long */
 } WaveStopState;
 
 typedef struct WaveStop {

@@ -208,14 +208,21 @@ def test_where_waves_cross_the_earlier_of_equals_goes_first_and_the_answer_says_
     row()
     world.ask("FORCE_GREEN_WAVE", row="A")
     reply = world.ask("FORCE_GREEN_WAVE", column=2)
+    assert reply["status"] == "OK" and reply["data"]["affected"] == ["INT-A2"]
+    assert "INT-A2 waits 30 s: row_A goes first" in reply["message"]
+    asked = [world.command() for _ in range(4)]
+    assert {c["phase"] for c in asked[:3]} == {0}
+    assert (asked[3]["interseccion"], asked[3]["phase"], asked[3]["duration_override_sec"]) == ("INT-A2", 1, 30)
+    assert 25 < asked[3]["delay_sec"] <= 30
+
+
+def test_a_wave_that_would_have_to_wait_for_minutes_is_refused_there(row, world):
+    row()
+    world.ask("FORCE_GREEN_WAVE", row="A", duration_override_sec=200)
+    reply = world.ask("FORCE_GREEN_WAVE", column=2)
     assert (reply["status"], reply["cause"]) == ("ERROR", "REFUSED")
     assert "INT-A2 is refused: row_A goes first" in reply["message"]
-    asked = commands(world, 0.5)
-    assert len(asked) == 3 and {c["phase"] for c in asked} == {0}
-    reply = world.ask("FORCE_GREEN_WAVE", column=2, duration_override_sec=60)
-    assert reply["status"] == "OK" and "INT-A2 waits" in reply["message"] and "row_A goes first" in reply["message"]
-    [later] = commands(world, 0.5)
-    assert (later["interseccion"], later["phase"]) == ("INT-A2", 1) and 25 < later["delay_sec"] <= 30
+    assert len(commands(world, 0.5)) == 3
 
 
 def test_where_waves_cross_the_higher_priority_displaces(row, world):
