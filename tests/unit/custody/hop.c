@@ -772,6 +772,28 @@ static void nothing_counts_as_delivered_to_one_that_is_not_there(void **state) {
     assert_each_came_once(bench);
 }
 
+static bool all_acknowledged(void *userdata) {
+    const Bench *bench = userdata;
+    return bench->acknowledged == bench->last;
+}
+
+static void topics_that_a_reader_of_the_first_implementation_does_not_know_are_passed_over(void **state) {
+    Bench *bench = *state;
+    char frame[64], address[64];
+    bench->protocol = PROTOCOL_V0;
+    begin(bench);
+    start_writer(bench);
+    void *peer = foreign_peer(bench->service, ZMQ_SUB, ENDPOINT_COUNT);
+    (void)snprintf(address, sizeof address, "tcp://127.0.0.1:%u", endpoints[bench->id].port);
+    assert_int_equal(zmq_setsockopt(peer, ZMQ_UNSUBSCRIBE, "", 0), 0);
+    assert_int_equal(zmq_setsockopt(peer, ZMQ_SUBSCRIBE, "gps", 3), 0);
+    assert_int_equal(zmq_connect(peer, address), 0);
+    write_up_to(bench, 10);
+    run_until(bench->service, all_acknowledged, bench);
+    assert_int_equal(zmq_recv(peer, frame, sizeof frame, ZMQ_DONTWAIT), -1);
+    foreign_close(peer);
+}
+
 /* --- what the operator hears --- */
 
 static bool is_told_away(void *userdata) {
@@ -830,6 +852,7 @@ int main(void) {
         HOP_TEST(frames_of_a_writer_that_was_replaced_are_left_and_it_is_told),
         HOP_TEST(a_reader_of_the_first_implementation_has_what_was_sent),
         HOP_TEST(nothing_counts_as_delivered_to_one_that_is_not_there),
+        HOP_TEST(topics_that_a_reader_of_the_first_implementation_does_not_know_are_passed_over),
         HOP_TEST(a_reader_that_acknowledges_nothing_is_told_and_its_return_too),
     };
     return cmocka_run_group_tests_name("hop", tests, NULL, NULL);
