@@ -76,7 +76,8 @@ static void vehicles_stay_in_their_order_and_off_each_other(void **state) {
             lane_traffic_step(&lane);
             for (unsigned i = 0; i < lane.n_vehicles; i++) {
                 assert_true(lane.vehicles[i].metres >= 0 && lane.vehicles[i].metres <= LENGTH_METRES);
-                assert_true(lane.vehicles[i].speed_mps >= 0 && lane.vehicles[i].speed_mps <= SPEED_MPS + 1e-9);
+                assert_true(lane.vehicles[i].speed_mps >= 0 &&
+                            lane.vehicles[i].speed_mps <= SPEED_MPS + 1e-9);
                 if (i > 0)
                     assert_true(lane.vehicles[i].metres - lane.vehicles[i - 1].metres >= 7.5 - 1e-9);
             }
