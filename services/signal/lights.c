@@ -269,9 +269,10 @@ Colour lights_of_direction(const LightsView *view, const Lights *lights, Directi
 GroupsText lights_text(const LightsView *view) {
     static const char letters[SIGNAL_COLOUR_COUNT] = {
         [SIGNAL_RED] = 'r', [SIGNAL_YELLOW] = 'y', [SIGNAL_GREEN] = 'G'};
+    static const char flash = 'f';
     GroupsText groups = {{0}};
     for (unsigned g = 0; g < view->model->n_groups; g++)
-        groups.text[g] = view->mode == SIGNAL_MODE_LATCHED ? 'f' : letters[view->lights.colour[g]];
+        groups.text[g] = view->mode == SIGNAL_MODE_LATCHED ? flash : letters[view->lights.colour[g]];
     return groups;
 }
 
