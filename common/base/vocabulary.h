@@ -71,10 +71,11 @@
     X(CAUSE_REFUSED, "REFUSED")                                                                              \
     X(CAUSE_UNAVAILABLE, "UNAVAILABLE")
 
-/* What a line on the signal reports link says: the lights changed, the whole state again, or what became of a
- * request. */
+/* What a line on the signal reports link says: the lights changed, they changed when the listener was away, the whole
+ * state again, or what became of a request. */
 #define SIGNAL_REPORT_LIST(X)                                                                                \
     X(REPORT_CHANGE, "CHANGE")                                                                               \
+    X(REPORT_PAST, "PAST")                                                                                   \
     X(REPORT_STATE, "STATE")                                                                                 \
     X(REPORT_ACCEPTED, "ACCEPTED")                                                                           \
     X(REPORT_REFUSED, "REFUSED")

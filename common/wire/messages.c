@@ -69,6 +69,7 @@ const char *const message_family_words[] = {
     [MESSAGE_FAMILY_HEARTBEAT] = "heartbeat",
     [MESSAGE_FAMILY_ACK] = "acknowledgement",
     [MESSAGE_FAMILY_STEP] = "step",
+    [MESSAGE_FAMILY_MISSED] = "question for missed reports",
 };
 
 const char *message_wire_name(MessageTag tag) {

@@ -33,6 +33,7 @@ typedef enum MessageFamily {
     MESSAGE_FAMILY_HEARTBEAT,
     MESSAGE_FAMILY_ACK,
     MESSAGE_FAMILY_STEP,
+    MESSAGE_FAMILY_MISSED,
 } MessageFamily;
 
 /* struct CameraEvent { uint32_t present; char sensor_id[64]; ... }, one per message of messages.def */

@@ -298,6 +298,8 @@ static void learn_wave(Decisions *decisions, size_t i, const SignalReport *repor
 
 static void on_report(size_t i, const SignalReport *report, void *userdata) {
     Decisions *decisions = userdata;
+    if (report->kind == REPORT_PAST) /* what was shown meanwhile; a repetition is stored once */
+        put_semaphore_record(decisions, report);
     if (report->kind != REPORT_CHANGE && report->kind != REPORT_STATE)
         return;
     if (report->kind == REPORT_CHANGE)

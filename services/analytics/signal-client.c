@@ -22,6 +22,9 @@ struct SignalClient {
     Decoder *decoder;
     ProducerName producer;
     uint64_t n_requests;
+    int64_t heard_epoch, heard_sequence; /* of the newest report; 0: none yet */
+    bool has_missed;
+    int64_t missed_after;      /* has_missed: behind this one */
     const StepHandlers *steps; /* NULL unless a simulator owns city time */
     void *steps_userdata;
     bool is_muted, is_paused, are_reports_held;
@@ -127,6 +130,41 @@ static int take_step(SignalClient *client, Link *link, const LinkFrame *frame) {
     return client->steps->on_step(&message.STEP, client->steps_userdata);
 }
 
+/* --- reports that were missed --- */
+
+/* Asks for what is missing, as soon as the signal service hears it. */
+static void ask_missed(SignalClient *client) {
+    char frame[128];
+    Message message = {.tag = MESSAGE_MISSED};
+    Problem problem;
+    if (!client->has_missed || client->is_muted)
+        return;
+    message_set(&message.MISSED, Missed, epoch, client->heard_epoch);
+    message_set(&message.MISSED, Missed, after, client->missed_after);
+    int size = message_encode(&message, frame, sizeof frame, &problem);
+    if (size > 0 && link_send(client->commands, frame, (size_t)size) == 0)
+        client->has_missed = false;
+}
+
+/* Reports are numbered without a gap from the signal service's start. One that is heard for the first time, after a
+ * start here or there, is asked for all that it has kept. */
+static void follow_numbers(SignalClient *client, const SignalReport *report) {
+    if (report->kind == REPORT_PAST || !message_has(report, SignalReport, epoch) ||
+        !message_has(report, SignalReport, sequence))
+        return;
+    const bool is_new = report->epoch != client->heard_epoch;
+    const int64_t known = is_new ? 0 : client->heard_sequence;
+    if (is_new)
+        client->has_missed = false;
+    if (report->sequence > known + 1 && !client->has_missed) {
+        client->has_missed = true;
+        client->missed_after = known;
+    }
+    client->heard_epoch = report->epoch;
+    client->heard_sequence = report->sequence;
+    ask_missed(client);
+}
+
 /* --- reports --- */
 
 static void note_refused_request(SignalClient *client, const SignalReport *report) {
@@ -171,6 +209,7 @@ static int on_report_frame(Link *link, const LinkFrame *frame, void *userdata) {
     if (report->kind == REPORT_ACCEPTED || report->kind == REPORT_REFUSED)
         note_outcome(client, report);
     client->on_report(intersection, report, client->userdata);
+    follow_numbers(client, report);
     return 0;
 }
 

@@ -1,6 +1,7 @@
-/* Sending reports when the link has room, and choosing what to give up when it has none. */
+/* Sending reports when the link has room, and choosing what waits when it has none. */
 #include "reports.h"
 
+#include "past-changes.h"
 #include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
@@ -12,9 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTCOMES_KEPT = 256, REPORT_BYTES = 2048 };
-
-typedef enum Due { DUE_NOTHING, DUE_STATE, DUE_CHANGE } Due;
+enum { OUTCOMES_KEPT = 256, REPORT_BYTES = 2048, CHANGES_KEPT = 4096, CHANGES_KEPT_EACH = 16 };
 
 struct Reports {
     Service *service;
@@ -22,8 +21,12 @@ struct Reports {
     Link *link;
     bool is_full; /* the last send said so; on_writable ends it */
 
-    Due *due; /* per intersection: what its subscriber does not know yet */
+    bool *due; /* per intersection: its subscriber does not know its state yet */
     size_t n_intersections, n_due, cursor;
+
+    PastChanges *past;
+    bool is_past_wanted;
+    int64_t past_after; /* what is kept behind this number is wanted again */
 
     ReportedOutcome outcomes[OUTCOMES_KEPT]; /* a ring */
     size_t first_outcome, n_outcomes;
@@ -33,8 +36,9 @@ struct Reports {
 
     ProducerName producer;
     int64_t sequence;
-    JournalLimit loss_limit;
-    Metric *coalesced, *lost;
+    JournalLimit loss_limit, forget_limit;
+    size_t n_kept;
+    Metric *coalesced, *lost, *repeated, *forgotten;
 };
 
 /* --- one report --- */
@@ -87,20 +91,24 @@ static int send_report(Reports *reports, Message *message) {
     int r = link_send(reports->link, frame, (size_t)size);
     if (r == -EAGAIN)
         reports->is_full = true;
+    return r;
+}
+
+/* One that takes the next number when it is sent. */
+static int send_numbered(Reports *reports, Message *message) {
+    int r = send_report(reports, message);
     if (r == 0)
         reports->sequence++;
     return r;
 }
 
-static int send_state(Reports *reports, size_t i, Due due) {
-    Message message = {.tag = MESSAGE_SIGNAL_REPORT};
-    SignalReport *report = &message.SIGNAL_REPORT;
+/* What an intersection shows: a change, or its state once more. */
+static void put_state(Reports *reports, size_t i, SignalReportKind kind, SignalReport *report) {
     LightsView view = lights_view(reports->lights, i);
     Mono now = service_city_now(reports->service);
-    Mono captured = due == DUE_CHANGE ? view.changed_at : now;
+    Mono captured = kind == REPORT_CHANGE ? view.changed_at : now;
 
-    put_lights(report, due == DUE_CHANGE ? REPORT_CHANGE : REPORT_STATE,
-               service_city(reports->service)->intersections[i].id, &view);
+    put_lights(report, kind, service_city(reports->service)->intersections[i].id, &view);
     message_set_text(report, SignalReport, reason, view.reason);
     if (view.has_phase) {
         message_set(report, SignalReport, phase, (int64_t)view.phase);
@@ -115,7 +123,6 @@ static int send_state(Reports *reports, size_t i, Due due) {
         message_set(report, SignalReport, wave_usec, (int64_t)wave_usec);
     }
     stamp(reports, report, mono_between(captured, now));
-    return send_report(reports, &message);
 }
 
 static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
@@ -142,7 +149,7 @@ static int send_outcome(Reports *reports, const ReportedOutcome *outcome) {
         message_set(report, SignalReport, wait_usec, (int64_t)outcome->answer.wait_usec);
     }
     stamp(reports, report, 0);
-    return send_report(reports, &message);
+    return send_numbered(reports, &message);
 }
 
 /* --- what waits --- */
@@ -161,11 +168,13 @@ static int send_waiting_outcomes(Reports *reports) {
 static int send_due(Reports *reports) {
     while (reports->n_due > 0) {
         size_t i = reports->cursor;
-        if (reports->due[i] != DUE_NOTHING) {
-            int r = send_state(reports, i, reports->due[i]);
+        if (reports->due[i]) {
+            Message message = {.tag = MESSAGE_SIGNAL_REPORT};
+            put_state(reports, i, REPORT_STATE, &message.SIGNAL_REPORT);
+            int r = send_numbered(reports, &message);
             if (r < 0)
                 return r;
-            reports->due[i] = DUE_NOTHING;
+            reports->due[i] = false;
             reports->n_due--;
         }
         reports->cursor = (i + 1) % reports->n_intersections;
@@ -182,6 +191,25 @@ static int send_step(Reports *reports) {
     return r;
 }
 
+/* What was missed, under its old numbers. */
+static int send_past(Reports *reports) {
+    while (reports->is_past_wanted) {
+        const SignalReport *report = past_changes_after(reports->past, reports->past_after);
+        if (!report) {
+            reports->is_past_wanted = false;
+            break;
+        }
+        Message message = {.tag = MESSAGE_SIGNAL_REPORT, .SIGNAL_REPORT = *report};
+        message_set(&message.SIGNAL_REPORT, SignalReport, kind, REPORT_PAST);
+        int r = send_report(reports, &message);
+        if (r < 0)
+            return r;
+        metric_add(reports->repeated, 1);
+        reports->past_after = report->sequence;
+    }
+    return 0;
+}
+
 /* Everything that waits, as far as the link takes it. */
 static int flush(Reports *reports) {
     int r = send_waiting_outcomes(reports);
@@ -189,7 +217,19 @@ static int flush(Reports *reports) {
         r = send_due(reports);
     if (r == 0)
         r = send_step(reports);
+    if (r == 0)
+        r = send_past(reports);
     return r == -EAGAIN ? 0 : r;
+}
+
+void reports_missed(Reports *reports, const Missed *missed) {
+    /* Of another life of this service nothing is kept. */
+    const int64_t after = missed->epoch == service_epoch(reports->service) ? missed->after : 0;
+    reports->past_after =
+        reports->is_past_wanted && reports->past_after < after ? reports->past_after : after;
+    reports->is_past_wanted = true;
+    if (flush(reports) < 0)
+        service_exit(reports->service, EXIT_FAILURE);
 }
 
 void reports_step(Reports *reports, const Step *step) {
@@ -199,32 +239,48 @@ void reports_step(Reports *reports, const Step *step) {
         service_exit(reports->service, EXIT_FAILURE);
 }
 
-static void make_due(Reports *reports, size_t i, Due due) {
-    if (reports->due[i] == DUE_NOTHING)
+static void make_due(Reports *reports, size_t i) {
+    if (!reports->due[i])
         reports->n_due++;
-    if (due > reports->due[i])
-        reports->due[i] = due;
+    reports->due[i] = true;
 }
 
 static void note_loss(Reports *reports, const char *what) {
     uint64_t held_back;
     if (journal_limit_pass(&reports->loss_limit, service_now(reports->service), &held_back))
+        journal_note(LOG_WARNING,
+                     "link %s is full: %s (so far %.0f changes not told at once, %.0f outcomes lost); the "
+                     "lights go on",
+                     link_name(reports->link), what, metric_value(reports->coalesced),
+                     metric_value(reports->lost));
+}
+
+/* Kept for whoever missed it; what nobody ever heard of makes room only after a long time, and is counted. */
+static void keep(Reports *reports, const SignalReport *report, bool was_told) {
+    uint64_t held_back;
+    if (!past_changes_keep(reports->past, report, was_told))
+        return;
+    metric_add(reports->forgotten, 1);
+    if (journal_limit_pass(&reports->forget_limit, service_now(reports->service), &held_back))
         journal_note(
             LOG_WARNING,
-            "link %s is full: %s (so far %.0f changes coalesced, %.0f outcomes lost); the lights go on",
-            link_name(reports->link), what, metric_value(reports->coalesced), metric_value(reports->lost));
+            "Light changes are forgotten that nobody was told (%.0f so far): no more are kept than the last "
+            "%zu. Is traffic-analytics running?",
+            metric_value(reports->forgotten), reports->n_kept);
 }
 
 void reports_changed(Reports *reports, size_t intersection) {
-    if (reports->due[intersection] == DUE_CHANGE) {
-        metric_add(reports->coalesced, 1);
-        note_loss(reports, "only the newest state of an intersection is kept");
-    }
-    make_due(reports, intersection, DUE_CHANGE);
-    if (send_state(reports, intersection, DUE_CHANGE) < 0)
+    Message message = {.tag = MESSAGE_SIGNAL_REPORT};
+    put_state(reports, intersection, REPORT_CHANGE, &message.SIGNAL_REPORT);
+    reports->sequence++; /* told or not, so that who does not hear of it sees a gap */
+    const bool has_listener = link_has_subscriber(reports->link, "{");
+    const int r = send_report(reports, &message);
+    keep(reports, &message.SIGNAL_REPORT, has_listener && r == 0);
+    if (r == 0)
         return;
-    reports->due[intersection] = DUE_NOTHING;
-    reports->n_due--;
+    metric_add(reports->coalesced, 1);
+    note_loss(reports, "a light change is told later, when it is asked for");
+    make_due(reports, intersection);
 }
 
 void reports_outcome(Reports *reports, const ReportedOutcome *outcome) {
@@ -256,7 +312,7 @@ static void on_subscription(Link *link, const char *topic, size_t size, bool is_
     if (!is_subscribed)
         return;
     for (size_t i = 0; i < reports->n_intersections; i++)
-        make_due(reports, i, DUE_STATE);
+        make_due(reports, i);
     reports->is_step_due = reports->has_step;
     if (flush(reports) < 0)
         service_exit(reports->service, EXIT_FAILURE);
@@ -282,16 +338,27 @@ int reports_new(Service *service, const CityLights *lights, Reports **ret, Probl
     reports->service = service;
     reports->lights = lights;
     reports->n_intersections = service_city(service)->n_intersections;
-    reports->loss_limit = (JournalLimit){.burst = 1, .per_usec = 60 * USEC_PER_SEC};
-    reports->coalesced = metrics_counter(service_metrics(service), "traffic_reports_coalesced_total",
-                                         "Light changes that no report told because the link was full.", "");
+    reports->loss_limit = reports->forget_limit = (JournalLimit){.burst = 1, .per_usec = 60 * USEC_PER_SEC};
+    reports->n_kept = CHANGES_KEPT;
+    if (reports->n_kept < reports->n_intersections * CHANGES_KEPT_EACH)
+        reports->n_kept = reports->n_intersections * CHANGES_KEPT_EACH;
+    reports->coalesced =
+        metrics_counter(service_metrics(service), "traffic_reports_coalesced_total",
+                        "Light changes that were not told at once because the link was full.", "");
     reports->lost = metrics_counter(service_metrics(service), "traffic_reports_lost_total",
                                     "Reports given up because the link was full.", "");
+    reports->repeated = metrics_counter(service_metrics(service), "traffic_reports_repeated_total",
+                                        "Light changes told again to who had missed them.", "");
+    reports->forgotten = metrics_counter(service_metrics(service), "traffic_reports_forgotten_total",
+                                         "Light changes that nobody was told before they made room.", "");
     reports->producer = producer_name("signal");
     reports->due = calloc(reports->n_intersections, sizeof *reports->due);
     if (!reports->due)
         return -ENOMEM;
-    int r = link_bind(service, ENDPOINT_SIGNAL_REPORTS, &handlers, reports, &reports->link, problem);
+    int r = past_changes_new(reports->n_kept, &reports->past);
+    if (r < 0)
+        return r;
+    r = link_bind(service, ENDPOINT_SIGNAL_REPORTS, &handlers, reports, &reports->link, problem);
     if (r < 0)
         return r;
     *ret = take(reports);
@@ -301,6 +368,7 @@ int reports_new(Service *service, const CityLights *lights, Reports **ret, Probl
 Reports *reports_free(Reports *reports) {
     if (reports) {
         link_free(reports->link);
+        past_changes_free(reports->past);
         free(reports->due);
         free(reports);
     }

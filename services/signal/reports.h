@@ -1,9 +1,9 @@
 /* The reports link: what the lights show and what became of each request, for whoever subscribes.
  *
- * The lights never wait for it. While it is full the newest state of each intersection is kept and older
- * ones are given up (coalesced and counted: the lights did show them, the listener will not know);
- * outcomes of requests wait in a short queue, and what does not fit is counted as lost. Nobody subscribed
- * means that nothing is kept: a new subscriber is sent every intersection's state. */
+ * The lights never wait for it. Reports are numbered; a change has its number whether it could be told or not, so
+ * that who was away, or slower than the link, sees a gap and asks: the last changes are kept (past-changes.h). While
+ * the link is full each intersection's state waits to be told once more; outcomes of requests wait in a short
+ * queue, and what does not fit is counted as lost. A new subscriber is sent every intersection's state. */
 #pragma once
 
 #include "base/macro.h"
@@ -21,6 +21,9 @@ DEFINE_FREEP(Reports, reports_free)
 
 /* The lights of an intersection changed. */
 void reports_changed(Reports *reports, size_t intersection);
+
+/* Somebody has missed reports. */
+void reports_missed(Reports *reports, const Missed *missed);
 
 /* A step of lock-step, which goes out behind everything reported before it. The newest is told to each new
  * subscriber too. */

@@ -343,6 +343,15 @@ static size_t admit(SignalService *signal, const SignalCommand *command, Refusal
     return request_intersection(command, city, may_search, ret_refusal, problem);
 }
 
+/* A listener asks for what it did not hear. */
+static int hear_missed(SignalService *signal, Link *link, const LinkFrame *frame) {
+    Message message;
+    int r = link_decode(link, frame, signal->decoder, MESSAGE_FAMILY_MISSED, &message);
+    if (r > 0)
+        reports_missed(signal->reports, &message.MISSED);
+    return r < 0 ? r : 0;
+}
+
 static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) {
     SignalService *signal = userdata;
     Message message;
@@ -350,6 +359,8 @@ static int on_command_frame(Link *link, const LinkFrame *frame, void *userdata) 
     Problem problem = {{0}};
     if (step_is_one(frame->data, frame->size))
         return lockstep_hear(signal->lockstep, link, frame);
+    if (missed_is_one(frame->data, frame->size))
+        return hear_missed(signal, link, frame);
     signal->n_requests++;
     int r = message_decode(signal->decoder, MESSAGE_FAMILY_COMMAND, frame->data, frame->size, &message,
                            &refusal, &problem);

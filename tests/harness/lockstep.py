@@ -159,7 +159,7 @@ class Lockstep:
             try:
                 while True:
                     report = json.loads(self.reports.recv(zmq.DONTWAIT))
-                    if report["report"] not in ("HELLO", "DONE", "INVALID"):
+                    if report["report"] not in ("HELLO", "DONE", "INVALID", "PAST"):
                         heard.append(report)
                         continue
                     if "reason" in report:

@@ -1,4 +1,5 @@
 """Analytics over its real links, everybody else played by the test: what it stores, what it asks of the lights, whom it asks."""
+import json
 import time
 
 import zmq
@@ -77,6 +78,26 @@ def test_only_changes_of_the_lights_are_recorded(city, world):
     world.show("RED", "RED", kind="CHANGE", producer_id="signal@test", epoch=3, seq=9)
     [record] = city.wait(lambda: world.primary.of_type("semaphore_state"), "the change is stored")
     assert (record["state_ns"], record["state_ew"], record["producer_id"], record["seq"]) == ("RED", "RED", "signal@test", 9)
+
+
+def test_what_the_lights_showed_unheard_is_asked_for_and_recorded(city, world):
+    signal = {"producer_id": "signal@test", "epoch": 3}
+
+    def missed():
+        assert world.commands.poll(5000), "a question"
+        return json.loads(world.commands.recv())
+    world.show("RED", "GREEN", kind="STATE", seq=5, **signal)
+    assert missed() == {"report": "MISSED", "epoch": 3, "after_seq": 0}
+    world.show("GREEN", "RED", kind="PAST", seq=2, phase=0, groups="Gr", mode="FIXED", **signal)
+    [record] = city.wait(lambda: world.primary.of_type("semaphore_state"), "what was shown then is stored")
+    assert (record["seq"], record["phase"], record["groups"]) == (2, 0, "Gr")
+    world.show("RED", "RED", seq=6, **signal)
+    world.show("GREEN", "RED", seq=9, **signal)
+    assert missed() == {"report": "MISSED", "epoch": 3, "after_seq": 6}
+    world.show("GREEN", "RED", kind="STATE", seq=2, **{**signal, "epoch": 4})
+    assert missed() == {"report": "MISSED", "epoch": 4, "after_seq": 0}
+    world.show("RED", "RED", seq=3, **{**signal, "epoch": 4})
+    assert not world.commands.poll(300)
 
 
 def test_two_healthy_stores_are_not_called_dead_at_the_start(city, world):

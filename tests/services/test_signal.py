@@ -227,6 +227,29 @@ def test_waves_that_cross_are_told_which_goes_first(city, context):
     assert_history_is_safe(listener.reports)
 
 
+def test_who_was_away_sees_a_gap_and_is_told_what_was_shown_meanwhile(city, context):
+    first, commander = Listener(context), Commander(context)
+    first.wait(lambda r: r["report"] == "CHANGE", "the first green")
+    heard = first.read()[-1]
+    first.socket.close()
+    written = len(city.log("signal"))
+    city.wait(lambda: len(re.findall(r"^\[INT-C2\] ", city.log("signal")[written:], re.MULTILINE)) >= 2, "two greens that nobody hears of", 30)
+    second = Listener(context)
+    state = second.wait(lambda r: r["report"] == "STATE" and r["seq"] > heard["seq"], "the state")
+    def ask(epoch, after):  # as analytics writes it
+        commander.socket.send(b'{"report":"MISSED","epoch":%d,"after_seq":%d}' % (epoch, after))
+    ask(state["epoch"], heard["seq"])
+    second.wait(lambda r: r["report"] == "PAST" and r["interseccion"] == "INT-C2" and r["state_ns"] == "GREEN", "a green of NS that was missed")
+    time.sleep(0.5)
+    past = [r for r in second.read() if r["report"] == "PAST"]
+    assert [r["seq"] for r in past] == sorted(r["seq"] for r in past) and past[0]["seq"] > heard["seq"]
+    of_c2 = [r["groups"] for r in sorted((r for r in second.reports if r["report"] in ("PAST", "CHANGE") and r["interseccion"] == "INT-C2"),
+                                         key=lambda r: r["seq"])]
+    assert all(a != b and "rr" in (a, b) for a, b in zip(of_c2, of_c2[1:])), of_c2  # every all-red between its greens
+    ask(state["epoch"] - 1, 10 ** 9)
+    second.wait(lambda r: r["report"] == "PAST" and r["seq"] < heard["seq"], "all that is kept, for who knows another life of the service")
+
+
 def test_a_reader_that_stops_never_stops_the_lights(city, context):
     # It subscribes and reads nothing more; a flood of outcomes fills every buffer on the way.
     reader, commander = Listener(context, RCVHWM=1, RCVBUF=4096), Commander(context)

@@ -102,7 +102,7 @@ class Demonstration:
         while self.reports.poll(0):
             report = json.loads(self.reports.recv())
             display = self.displays.get(report.get("interseccion"))
-            if display and "groups" in report:
+            if display and "groups" in report and report["report"] != "PAST":
                 display.report(report["groups"], simulation.now)
         for display in self.displays.values():
             display.show(simulation, simulation.now)

@@ -304,6 +304,7 @@ static const struct {
     {MESSAGE_FAMILY_EVENT, "paso {", {SENSOR_MEMBERS("espira_paso"), WHEN}, "}"},
     {MESSAGE_FAMILY_EVENT, "tick {", {"\"k\":1", "\"t_us\":1000000"}, "}"},
     {MESSAGE_FAMILY_STEP, "{", {"\"report\":\"DONE\"", "\"k\":1"}, "}"},
+    {MESSAGE_FAMILY_MISSED, "{", {"\"report\":\"MISSED\"", "\"epoch\":1", "\"after_seq\":0"}, "}"},
     {MESSAGE_FAMILY_COMMAND, "{", {"\"interseccion\":\"I\"", "\"new_state\":\"RED\""}, "}"},
     {MESSAGE_FAMILY_REPORT,
      "{",
