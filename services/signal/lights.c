@@ -14,7 +14,6 @@ typedef struct Reason {
 
 typedef struct Crossing {
     SignalPlan plan;
-    bool is_general;
     Lights last_green, present_green;
     SignalCause cause;
     SignalMode counted_mode;
@@ -96,7 +95,6 @@ static int make_extensions(CityLights *lights, const SignalModel *const *models,
 static void start_crossing(CityLights *lights, size_t i, const SignalModel *model, Mono zero, Mono now) {
     Crossing *crossing = &lights->crossings[i];
     signal_plan_init(&crossing->plan, model, &lights->times, zero, now);
-    crossing->is_general = model != &lights->two_streets;
     crossing->cause = SIGNAL_CAUSE_START;
     crossing->changed_at = now;
     set_reason(&crossing->shown, signal_cause_words[SIGNAL_CAUSE_START]);
@@ -247,7 +245,6 @@ LightsView lights_view(const CityLights *lights, size_t intersection) {
     const Crossing *crossing = &lights->crossings[intersection];
     const SignalPlan *plan = &crossing->plan;
     return (LightsView){.model = plan->model,
-                        .is_general = crossing->is_general,
                         .lights = signal_plan_lights(plan),
                         .last_green = crossing->last_green,
                         .cause = crossing->cause,

@@ -20,7 +20,6 @@ typedef struct CityLights CityLights;
 /* What an intersection shows, and the story of its last change. */
 typedef struct LightsView {
     const SignalModel *model;
-    bool is_general; /* more than two streets: the city describes its movements */
     Lights lights;
     Lights last_green; /* what was shown when the green before began: all red before the first */
     SignalCause cause; /* of the last change... */

@@ -1,11 +1,6 @@
 /* The wiring of the signal service: commands come in on one link, what the lights do goes out on another
  * and into the journal. Both links are bound, never connected: the service can be shut off from every
- * network but its own sockets.
- *
- * The subtle thing: the change line of the journal is written once per green of a phase and tells what each
- * direction showed in the green before it, as the first implementation's did, whose lights knew no all-red. The
- * yellow and all-red between are reports on the link and, like every change, records; a line of their own would
- * tell scrapers of every change twice. */
+ * network but its own sockets. */
 #include "signal-service.h"
 
 #include "commanders.h"
@@ -16,13 +11,13 @@
 #include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "signal-journal.h"
 #include "wire/step.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define BEAT_USEC        (1 * USEC_PER_SEC)
 #define BEAT_LATE_USEC   (5 * USEC_PER_SEC) /* own timer not heard for this long: the loop does not turn */
@@ -55,84 +50,18 @@ static const char *id_of(const SignalService *signal, size_t intersection) {
 
 /* --- changes --- */
 
-static bool shows_same(const Lights *a, const Lights *b) {
-    return memcmp(a, b, sizeof *a) == 0;
-}
-
-/* "NS: RED->GREEN, EW: GREEN->RED" */
-typedef struct TurnText {
-    char text[64];
-} TurnText;
-
-static TurnText turn_text(const LightsView *view) {
-    Lights before = view->last_green;
-    if (shows_same(&before, &view->lights)) /* asked for again during all-red: it comes back from red */
-        before = (Lights){{SIGNAL_RED}};
-    TurnText turn;
-    size_t n = 0;
-    for (Direction d = DIRECTION_NS; d <= DIRECTION_EW; d++)
-        n += (size_t)snprintf(turn.text + n, sizeof turn.text - n, "%s%s: %s->%s", n ? ", " : "",
-                              direction_words[d], colour_words[lights_of_direction(view, &before, d)],
-                              colour_words[lights_of_direction(view, &view->lights, d)]);
-    return turn;
-}
-
-/* The line that scripts scrape: "[INT-B3] NS: RED->GREEN, EW: GREEN->RED (reason: plan, cycle: 15s)"; the phase is
- * added where the first implementation's words do not say it all. */
-static void journal_green(const SignalService *signal, size_t intersection, const LightsView *view) {
-    const char *id = id_of(signal, intersection);
-    char phase[24] = "";
-    if (view->is_general && view->has_phase)
-        (void)snprintf(phase, sizeof phase, ", phase: %u", view->phase);
-    JournalField fields[8];
-    size_t n = 0;
-    (void)snprintf(fields[n++], sizeof *fields, "TRAFFIC_INTERSECTION=%s", id);
-    (void)snprintf(fields[n++], sizeof *fields, "TRAFFIC_KIND=%s", signal_cause_words[view->cause]);
-    (void)snprintf(fields[n++], sizeof *fields, "STATE_NS=%s",
-                   colour_words[lights_of_direction(view, &view->lights, DIRECTION_NS)]);
-    (void)snprintf(fields[n++], sizeof *fields, "STATE_EW=%s",
-                   colour_words[lights_of_direction(view, &view->lights, DIRECTION_EW)]);
-    (void)snprintf(fields[n++], sizeof *fields, "STATE_GROUPS=%s", lights_text(view).text);
-    (void)snprintf(fields[n++], sizeof *fields, "CYCLE_US=%" PRIu64, view->green_usec);
-    (void)snprintf(fields[n++], sizeof *fields, "STAGE=signal");
-    if (view->has_phase)
-        (void)snprintf(fields[n++], sizeof *fields, "STATE_PHASE=%u", view->phase);
-    journal_event(JOURNAL_LIGHT_CHANGE, fields, n, "[%s] %s (reason: %s, cycle: %gs%s)", id,
-                  turn_text(view).text, view->reason, (double)view->green_usec / (double)USEC_PER_SEC, phase);
-}
-
-static void journal_violation(SignalService *signal, size_t intersection, const LightsView *view) {
-    const char *id = id_of(signal, intersection);
-    const InterlockVerdict *verdict = &view->verdict;
-    JournalField fields[3];
-    metric_add(signal->violations, 1);
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id);
-    (void)snprintf(fields[1], sizeof fields[1], "TRAFFIC_KIND=%s",
-                   interlock_violation_words[verdict->violation]);
-    (void)snprintf(fields[2], sizeof fields[2], "TRAFFIC_GROUPS=%u %u", verdict->group, verdict->other);
-    journal_event(
-        JOURNAL_INTERLOCK, fields, ARRAY_LEN(fields),
-        "[%s] the second checker objects (%s; groups %u and %u): all red, flashing, until an operator "
-        "releases it (trafficctl release %s)",
-        id, interlock_violation_words[verdict->violation], verdict->group, verdict->other, id);
-}
-
-static void journal_release(const SignalService *signal, size_t intersection) {
-    JournalField fields[1];
-    (void)snprintf(fields[0], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", id_of(signal, intersection));
-    journal_event(JOURNAL_RELEASED, fields, ARRAY_LEN(fields), "[%s] released: it starts again from all red",
-                  id_of(signal, intersection));
-}
-
 static void on_change(size_t intersection, const LightsView *view, void *userdata) {
     SignalService *signal = userdata;
+    const char *id = id_of(signal, intersection);
     metric_add(signal->changes, 1);
-    if (view->verdict.violation != VIOLATION_NONE)
-        journal_violation(signal, intersection, view);
-    else if (view->cause == SIGNAL_CAUSE_RELEASE)
-        journal_release(signal, intersection);
-    else if (view->begins_green)
-        journal_green(signal, intersection, view);
+    if (view->verdict.violation != VIOLATION_NONE) {
+        metric_add(signal->violations, 1);
+        signal_journal_violation(id, view);
+    } else if (view->cause == SIGNAL_CAUSE_RELEASE) {
+        signal_journal_release(id);
+    } else if (view->begins_green) {
+        signal_journal_green(id, view);
+    }
     reports_changed(signal->reports, intersection);
 }
 
@@ -233,24 +162,6 @@ static void report_outcome(SignalService *signal, const SignalCommand *command, 
     reports_outcome(signal->reports, &outcome);
 }
 
-static void journal_latency(const SignalService *signal, const SignalCommand *command,
-                            const SignalRequest *request, uint64_t wait_usec) {
-    uint64_t latency_usec;
-    if (!request_age(command, service_city_wall(signal->service), &latency_usec))
-        return;
-    JournalField fields[6];
-    size_t n = 0;
-    (void)snprintf(fields[n++], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", command->intersection);
-    (void)snprintf(fields[n++], sizeof fields[0], "LATENCY_US=%" PRIu64, latency_usec);
-    (void)snprintf(fields[n++], sizeof fields[0], "WAIT_US=%" PRIu64, wait_usec);
-    (void)snprintf(fields[n++], sizeof fields[0], "STAGE=signal");
-    (void)snprintf(fields[n++], sizeof fields[0], "TRAFFIC_KIND=%s", signal_action_words[request->action]);
-    if (message_has(command, SignalCommand, command_id))
-        (void)snprintf(fields[n++], sizeof fields[0], "TRAFFIC_EVENT_ID=%s", command->command_id);
-    journal_event(JOURNAL_LATENCY, fields, n, "[LATENCY] %s: %.2f ms", command->intersection,
-                  (double)latency_usec / (double)USEC_PER_MSEC);
-}
-
 /* Why a request that is well made is not taken; NULL when it is. */
 static const char *why_not(const SignalAnswer *answer, SignalMode mode) {
     switch (answer->outcome) {
@@ -322,7 +233,7 @@ static void take_request(SignalService *signal, const SignalCommand *command, si
         return;
     }
     if (!is_phase || answer.outcome != SIGNAL_ALREADY) /* renewed once a second */
-        journal_latency(signal, command, &request, answer.wait_usec);
+        signal_journal_latency(command, &request, answer.wait_usec, service_city_wall(signal->service));
     report_outcome(signal, command, REPORT_ACCEPTED, intersection,
                    taken_text(signal, intersection, &answer).text, &answer);
 }

@@ -159,7 +159,9 @@ class Lockstep:
             try:
                 while True:
                     report = json.loads(self.reports.recv(zmq.DONTWAIT))
-                    if report["report"] not in ("HELLO", "DONE", "INVALID", "PAST"):
+                    if report["report"] == "PAST":  # for analytics
+                        continue
+                    if report["report"] not in ("HELLO", "DONE", "INVALID"):
                         heard.append(report)
                         continue
                     if "reason" in report:
