@@ -82,6 +82,8 @@ def show(look, is_over=lambda: False):
             time.sleep(REDRAW_SEC)
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:
+        os._exit(0)  # whoever read has gone; flushing at the end would only complain again
     finally:
         if is_terminal:
             print(SHOW)
