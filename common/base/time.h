@@ -20,11 +20,15 @@ typedef struct Wall {
     uint64_t usec;
 } Wall;
 
+/*@ assigns \nothing;
+    ensures \result.usec == \min(t.usec + usec, USEC_FOREVER); */
 static inline Mono mono_after(Mono t, uint64_t usec) {
     return (Mono){usec > USEC_FOREVER - t.usec ? USEC_FOREVER : t.usec + usec};
 }
 
 /* Microseconds from `earlier` to `later`; 0 when they are the other way round. */
+/*@ assigns \nothing;
+    ensures \result == \max(later.usec - earlier.usec, 0); */
 static inline uint64_t mono_between(Mono earlier, Mono later) {
     return later.usec > earlier.usec ? later.usec - earlier.usec : 0;
 }
@@ -33,14 +37,20 @@ static inline bool mono_reached(Mono now, Mono deadline) {
     return now.usec >= deadline.usec;
 }
 
+/*@ assigns \nothing;
+    ensures \result.usec == \min(a.usec, b.usec); */
 static inline Mono mono_min(Mono a, Mono b) {
     return a.usec < b.usec ? a : b;
 }
 
+/*@ assigns \nothing;
+    ensures \result.usec == USEC_FOREVER; */
 static inline Mono mono_never(void) {
     return (Mono){USEC_FOREVER};
 }
 
+/*@ assigns \nothing;
+    ensures \result != 0 <==> t.usec == USEC_FOREVER; */
 static inline bool mono_is_never(Mono t) {
     return t.usec == USEC_FOREVER;
 }

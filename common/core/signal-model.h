@@ -20,8 +20,13 @@ enum { SIGNAL_GROUPS_MAX = 32, SIGNAL_PHASES_MAX = 16, SIGNAL_STAGES_MAX = 16, L
 typedef uint32_t GroupSet;
 typedef uint32_t PhaseSet;
 
-static inline bool set_has(uint32_t set, unsigned i) {
-    return set >> i & 1U;
+/*@ predicate in_set(integer bits, integer i) = ((bits >> i) & 1) == 1; */
+
+/*@ requires i < 32;
+    assigns \nothing;
+    ensures \result != 0 <==> in_set(bits, i); */
+static inline bool set_has(uint32_t bits, unsigned i) {
+    return bits >> i & 1U;
 }
 
 /* In this order: what is not red may be entered. Letters as on the wire. */
