@@ -99,8 +99,8 @@ static void let_go(PlannerNode *node, const PlannerStream *stream, unsigned s, f
         float arrives = stream->arrives_sec[gone], leaves = arrives > ready ? arrives : ready;
         if (leaves >= end_sec)
             break;
-        node->cost += stream->weight[gone] * (leaves - arrives);
-        ready = leaves + HEADWAY_SEC * stream->weight[gone];
+        node->cost += leaves - arrives;
+        ready = leaves + HEADWAY_SEC;
         gone++;
     }
     node->ready_sec[s] = ready;
@@ -137,9 +137,8 @@ static void rank_node(const PlannerScratch *scratch, PlannerNode *node, const Sl
     for (unsigned s = 0; s < task->n_streams; s++) {
         unsigned gone = node->gone[s], arrived = slot->n_arrived[s];
         if (arrived > gone)
-            waits +=
-                (scratch->weights[s][arrived] - scratch->weights[s][gone]) * (slot->end_sec + WAITING_SEC) -
-                (scratch->arrivals[s][arrived] - scratch->arrivals[s][gone]);
+            waits += (float)(arrived - gone) * (slot->end_sec + WAITING_SEC) -
+                     (scratch->sums[s][arrived] - scratch->sums[s][gone]);
         hash = (hash ^ gone) * 16777619U;
     }
     node->rank = node->cost + waits;
@@ -271,7 +270,7 @@ static float cost_at_horizon(const PlannerScratch *scratch, const PlannerNode *n
     for (unsigned s = 0; s < task->n_streams; s++) {
         const PlannerStream *stream = &task->streams[s];
         for (unsigned v = node->gone[s]; v < stream->n && stream->arrives_sec[v] < HORIZON_SEC; v++)
-            cost += stream->weight[v] * (HORIZON_SEC - stream->arrives_sec[v] + LEFT_SEC);
+            cost += HORIZON_SEC - stream->arrives_sec[v] + LEFT_SEC;
     }
     return cost;
 }
@@ -285,12 +284,9 @@ static void begin_search(PlannerScratch *scratch, PlannerNode *root) {
     for (unsigned s = 0; s < task->n_streams; s++) {
         const PlannerStream *stream = &task->streams[s];
         root->ready_sec[s] = stream->ready_sec;
-        scratch->weights[s][0] = scratch->arrivals[s][0] = 0;
-        for (unsigned v = 0; v < stream->n; v++) {
-            scratch->weights[s][v + 1] = scratch->weights[s][v] + stream->weight[v];
-            scratch->arrivals[s][v + 1] =
-                scratch->arrivals[s][v] + stream->weight[v] * stream->arrives_sec[v];
-        }
+        scratch->sums[s][0] = 0;
+        for (unsigned v = 0; v < stream->n; v++)
+            scratch->sums[s][v + 1] = scratch->sums[s][v] + stream->arrives_sec[v];
     }
     scratch->kept[0] = 0;
 }

@@ -39,13 +39,12 @@ void planner_table_init(PlannerTable *table, const SignalModel *model, const Lay
 
 enum { PLANNER_BEAM_MAX = 64, PLANNER_VEHICLES_MAX = 80 };
 
-/* Vehicles of one lane. One that is only expected counts, and takes time, as much as it is likely. */
+/* Vehicles of one lane. */
 typedef struct PlannerStream {
     unsigned lane;
     float ready_sec; /* no vehicle passes the stop line earlier, whatever is shown */
     unsigned n;
     float arrives_sec[PLANNER_VEHICLES_MAX]; /* in order */
-    float weight[PLANNER_VEHICLES_MAX];
 } PlannerStream;
 
 /* A group that the guard of the maximum red will turn green by then. */
@@ -81,8 +80,7 @@ typedef struct PlannerNode {
 
 typedef struct PlannerScratch {
     PlannerTask task;
-    float weights[LAYOUT_LANES_MAX][PLANNER_VEHICLES_MAX + 1];  /* of the first so many vehicles together */
-    float arrivals[LAYOUT_LANES_MAX][PLANNER_VEHICLES_MAX + 1]; /* ... times their arrivals */
+    float sums[LAYOUT_LANES_MAX][PLANNER_VEHICLES_MAX + 1]; /* of the first so many arrivals */
     PlannerNode nodes[2][PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
     uint16_t kept[PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
     uint16_t twins[4096];

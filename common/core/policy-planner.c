@@ -98,10 +98,8 @@ static void suppose(const PolicyInput *input, unsigned lane, Mono now, PlannerSt
             red_sec = fmin(red_sec, is_green(input, g) ? 0 : age_sec(input, g, now));
     double standing = isinf(red_sec) ? 0 : fmin(red_sec / BLIND_HEADWAY_SEC, 20);
     stream->n = (unsigned)standing;
-    for (unsigned i = 0; i < stream->n; i++) {
+    for (unsigned i = 0; i < stream->n; i++)
         stream->arrives_sec[i] = 0;
-        stream->weight[i] = 1;
-    }
 }
 
 static void read_traffic(const PlannerTable *table, const PolicyInput *input, PlannerTask *task, Mono now) {
@@ -118,8 +116,6 @@ static void read_traffic(const PlannerTable *table, const PolicyInput *input, Pl
         } else {
             stream->n = arrivals.n < PLANNER_VEHICLES_MAX ? arrivals.n : PLANNER_VEHICLES_MAX;
             memcpy(stream->arrives_sec, arrivals.sec, stream->n * sizeof *arrivals.sec);
-            for (unsigned i = 0; i < stream->n; i++)
-                stream->weight[i] = 1;
         }
         stream->ready_sec = (float)ready_sec(input, l, table->phases[task->phase], now);
         task->n_streams += stream->n > 0;
