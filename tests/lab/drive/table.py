@@ -111,16 +111,16 @@ def plot(made, path):
 
 
 def markdown(made):
-    lines = ["| scenario | policy | condition | delay, s/trip | range | travel time, s | trips/h | stops | worst trip, s |",
-             "|---|---|---|---:|---:|---:|---:|---:|---:|"]
+    lines = ["| scenario | policy | condition | seeds | delay, s/trip | range | travel time, s | trips/h | stops | worst trip, s |",
+             "|---|---|---|---:|---:|---:|---:|---:|---:|---:|"]
     for one in made:
         name = NAMES.get(one["policy"], one["policy"])
         name = f"**{name}**" if name == "planner" else name
         start = f"| {one['scenario']} | {name} | {one['condition']} |"
         if one["delay"] is None:
-            lines.append(f"{start} invalid | | | | | |")
+            lines.append(f"{start} | invalid | | | | | |")
             continue
-        lines.append(f"{start} {one['delay']:.1f} | {one['delay_min']:.1f}..{one['delay_max']:.1f} | {one['travel_time']:.1f} | "
+        lines.append(f"{start} {one['seeds']} | {one['delay']:.1f} | {one['delay_min']:.1f}..{one['delay_max']:.1f} | {one['travel_time']:.1f} | "
                      f"{one['throughput']:.0f} | {one['stops']:.2f} | {one['worst_trip']:.0f} |")
     return "\n".join(lines)
 
