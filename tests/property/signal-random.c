@@ -167,8 +167,7 @@ static void drive(City *city, Random *random, uint64_t steps, bool may_stall) {
     for (uint64_t i = 0; i < steps; i++) {
         const uint64_t deadline_usec = signal_plan_deadline(&city->plan).usec;
         expect(deadline_usec > city->now_usec, "a deadline in the past\n");
-        city->now_usec =
-            random_instant(random, city->now_usec, deadline_usec, may_stall && city->is_two_streets);
+        city->now_usec = random_instant(random, city->now_usec, deadline_usec, may_stall);
         const Mono now = {city->now_usec};
         SignalChange change;
         if (random_below(random, 3) == 0) {
