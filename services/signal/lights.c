@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct Reason {
     char text[LIGHTS_REASON_MAX_BYTES + 1];
@@ -266,10 +267,11 @@ Colour lights_of_direction(const LightsView *view, const Lights *lights, Directi
 GroupsText lights_text(const LightsView *view) {
     static const char letters[SIGNAL_COLOUR_COUNT] = {
         [SIGNAL_RED] = 'r', [SIGNAL_YELLOW] = 'y', [SIGNAL_GREEN] = 'G'};
-    static const char flash = 'f';
     GroupsText groups = {{0}};
-    for (unsigned g = 0; g < view->model->n_groups; g++)
-        groups.text[g] = view->mode == SIGNAL_MODE_LATCHED ? flash : letters[view->lights.colour[g]];
+    if (view->mode == SIGNAL_MODE_LATCHED)
+        memset(groups.text, 'f', view->model->n_groups);
+    for (unsigned g = 0; view->mode != SIGNAL_MODE_LATCHED && g < view->model->n_groups; g++)
+        groups.text[g] = letters[view->lights.colour[g]];
     return groups;
 }
 
