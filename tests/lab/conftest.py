@@ -54,6 +54,10 @@ class Lab:
             pids.update({(machine, unit): int(pid) for unit, pid in zip(units, answer)})
         return pids
 
+    def ready_at(self, machine, unit):
+        """When it last became active, by the monotonic clock that machines share with this host."""
+        return int(self.systemctl(machine, "show", "--property=ActiveEnterTimestampMonotonic", "--value", unit)) / 1e6
+
     def is_active(self, machine, unit):
         return self.systemctl(machine, "is-active", unit, check=False) == "active"
 

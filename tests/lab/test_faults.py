@@ -59,8 +59,8 @@ def test_killed_service_is_back_within_a_second_and_the_rest_untouched(city, mac
     city.systemctl(machine, "kill", "--signal=KILL", "--kill-whom=main", unit)
     killed = time.monotonic()
     wait_until(lambda: city.main_pid(machine, unit) not in (0, before[machine, unit]) and city.is_active(machine, unit),
-               f"{unit} is back", BACK_SEC + 1)
-    took = time.monotonic() - killed
+               f"{unit} is back", BACK_SEC + 10)
+    took = city.ready_at(machine, unit) - killed  # by systemd's account: asking takes its time, too
     assert took <= BACK_SEC, f"{unit} was back after {took:.2f} s"
     after = city.main_pids()
     assert {key: pid for key, pid in after.items() if key != (machine, unit)} == \
@@ -69,10 +69,15 @@ def test_killed_service_is_back_within_a_second_and_the_rest_untouched(city, mac
 
 
 def test_ten_quick_deaths_close_no_port_for_good(city):
+    killed = 0
+
+    def new_pid():
+        pid = city.main_pid("pc1", "traffic-broker")
+        return city.is_active("pc1", "traffic-broker") and pid not in (0, killed) and pid
+
     for _ in range(10):
-        pid = wait_until(lambda: city.is_active("pc1", "traffic-broker") and city.main_pid("pc1", "traffic-broker"),
-                         "the broker is back", 5)
-        city.execute("pc1", "kill", "-KILL", str(pid))
+        killed = wait_until(new_pid, "the broker is back", 5)
+        city.execute("pc1", "kill", "-KILL", str(killed))
     wait_until(lambda: accepts_connections("pc1", PORT["traffic-broker"]), "the broker's port is open", 5)
     city.wait_city_moves()
 
