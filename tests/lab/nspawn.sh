@@ -133,13 +133,16 @@ machine_boot() {
     }
 }
 
+# The command's parent stays outside the machine's processes: a machine that ends stops them all before it kills them, and nsenter,
+# when it forks by itself, stops with its child and never collects it, so that neither would ever end.
 machine_exec() {
     local leader
     leader=$(machine_leader "$1") || die "$1 is not running; start it with: lab up"
     shift
-    nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wd -- /usr/bin/env -i \
+    # shellcheck disable=SC2016 # for the shell inside
+    nsenter --no-fork --target "$leader" --mount --uts --ipc --net --pid --root --wd -- /usr/bin/env -i \
         HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        TERM="${TERM:-dumb}" USER=root "$@"
+        TERM="${TERM:-dumb}" USER=root /bin/sh -c 'env "$@"; exit $?' sh "$@"
 }
 
 machine_put() {

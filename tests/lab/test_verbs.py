@@ -1,6 +1,8 @@
 """The lab's own verbs."""
 import gzip
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -79,6 +81,19 @@ def test_crashed_machine_is_down_until_it_is_booted(city):
     assert city.execute("pc3", "cat", "/proc/sys/kernel/random/boot_id", "/proc/1/stat").stdout != before
     assert city.run("boot", "pc3").returncode == 0, "a machine that runs is left alone"
     wait_until(lambda: city.trafficctl("pc3", "status")[0] == 0, "the primary store answers", 30)
+
+
+def test_command_in_a_machine_that_ends_ends_with_it(city):
+    boot = city.execute("pc3", "cat", "/proc/1/stat").stdout
+    command = subprocess.Popen([TOP / "lab", "exec", "pc3", "sleep", "1000"], env={**os.environ, "LAB": city.name})
+    wait_until(lambda: city.execute("pc3", "pgrep", "--exact", "sleep", check=False).stdout, "the command runs", 10)
+    city.systemctl("pc3", "reboot", check=False)
+    assert command.wait(60) != 0
+
+    def is_back():
+        done = city.execute("pc3", "cat", "/proc/1/stat", check=False)
+        return done.returncode == 0 and done.stdout != boot and city.is_active("pc3", "traffic-pc3.target")
+    wait_until(is_back, "pc3 has rebooted", 60)
 
 
 def test_city_that_waits_for_a_relay_is_up_without_readings(city):

@@ -28,7 +28,8 @@ STATE_DIR = {
     "traffic-store@replica": "/var/lib/traffic/replica", "traffic-store@primary": "/var/lib/traffic/primary",
 }
 INSIDE = ["/usr/bin/env", "-i", "HOME=/root", "LANG=C.UTF-8", "USER=root", "TERM=dumb",
-          "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+          "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          "/bin/sh", "-c", 'env "$@"; exit $?', "sh"]  # why: machine_exec in nspawn.sh
 CLONE_NEWNET = 0x40000000
 EXEC_TIMEOUT_SEC = 120
 
@@ -95,9 +96,9 @@ class Machine:
 
     def execute(self, *command, check=True, stdin=None):
         """A command inside; its standard output."""
-        done = subprocess.run(["nsenter", f"--target={self.leader()}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd",
-                               "--", *INSIDE, *command], input=stdin, stdin=None if stdin else subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=EXEC_TIMEOUT_SEC)
+        done = subprocess.run(["nsenter", "--no-fork", f"--target={self.leader()}", "--mount", "--uts", "--ipc", "--net", "--pid",
+                               "--root", "--wd", "--", *INSIDE, *command], input=stdin, stdin=None if stdin else subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=EXEC_TIMEOUT_SEC)
         if check and done.returncode != 0:
             raise AssertionError(f"{self.name}: {' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
