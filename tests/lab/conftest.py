@@ -70,8 +70,8 @@ class Lab:
         return self.trafficctl("pc3", "status")[1]["data"]
 
     def events(self):
-        """How many events the store that answers has."""
-        return self.status()["db_summary"]["total_sensor_events"]
+        """How many events the store that answers has; 0 while none does."""
+        return self.status()["db_summary"].get("total_sensor_events", 0)
 
     def journal_mark(self, machine, unit):
         """The newest entry of a unit. (Of that unit: journalctl forgets one entry after a cursor that its filter hides.)"""

@@ -59,7 +59,7 @@ def test_up_as_fast_as_possible_plays_the_whole_recording_once(city):
     assert "16 intersections" in done.stdout
     with gzip.open(TOP / "config/recordings/city4x4-peak.jsonl.gz", "rt") as lines:
         recorded = sum('"event"' in line for line in lines)
-    wait_until(lambda: city.events() >= before + recorded, "the whole recording is stored", 60)
+    wait_until(lambda: city.events() >= before + recorded, "the whole recording is stored", 150)
     city.run("up", "--no-build", "--input", "random", timeout=120)
 
 
