@@ -161,7 +161,8 @@ def strangers():
     yield Case("flood", "20000 readings a second more for 5 s", actions.flood, "no process ends", (expectations.same_processes,),
                hold_sec=5)
     yield Case("command-flood", "1000 unasked-for commands to the lights in a second", actions.commanded,
-               "no green shorter than its minimum", (expectations.greens_are_long_enough,), rate=500, tier=QUICK)
+               "no green shorter than its minimum", (expectations.greens_are_long_enough,), rate=500, tier=QUICK,
+               hold_sec=8)  # a minimum green and its intergreen
     yield Case("force-green-twice", "FORCE GREEN for the same intersection, twice", actions.forced_twice,
                "what is recorded is what the lights show", (expectations.record_is_what_lights_show,), rate=500)
 
