@@ -617,6 +617,19 @@ static void a_release_sends_latched_lights_through_start_up(void **state) {
     assert_green_from_to(&plan, DIRECTION_NS, 53, 68);
 }
 
+/* All-red would end that green below its minimum, if the checker still held it against the lights. */
+static void a_release_soon_after_a_young_green_is_no_violation(void **state) {
+    (void)state;
+    SignalPlan plan = started();
+    run_to(&plan, 2);
+    break_lights(&plan, 3);
+    signal_plan_step(&plan, at(3));
+    assert_int_equal(plan.mode, SIGNAL_MODE_LATCHED);
+    (void)ask_for(&plan, SIGNAL_RELEASE, DIRECTION_EW, 0, 4);
+    run_to(&plan, 5);
+    assert_int_equal(plan.mode, SIGNAL_MODE_FIXED);
+}
+
 static void a_release_of_what_is_not_latched_is_said_to_be_so(void **state) {
     (void)state;
     SignalPlan plan = started();
@@ -696,6 +709,7 @@ int main(void) {
         cmocka_unit_test(latched_lights_take_no_request_but_a_release),
         cmocka_unit_test(a_request_may_be_the_one_that_finds_the_violation),
         cmocka_unit_test(a_release_sends_latched_lights_through_start_up),
+        cmocka_unit_test(a_release_soon_after_a_young_green_is_no_violation),
         cmocka_unit_test(a_release_of_what_is_not_latched_is_said_to_be_so),
         cmocka_unit_test(times_that_leave_each_other_room_are_taken),
         cmocka_unit_test(every_mode_cause_and_outcome_has_its_word),
