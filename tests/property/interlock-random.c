@@ -1,21 +1,17 @@
 /* Random and adversarial requests at random times, backwards ones too, to random intersections of 2 to 12 groups,
  * judged twice: by the second checker, and by a witness (interlock-witness.h) that shares no code with either.
  *
- *     TRAFFIC_PROPERTY_STEPS=1000000000   how many steps (default ten million)
- *     TRAFFIC_PROPERTY_SEED=1             repeat a run (default: a new seed, printed)
- */
+ * Ten million steps by default; property-run.h says how to ask for more, or for the same again. */
 #include "core/interlock-check.h"
 #include "core/interlock.h"
 #include "core/random.h"
 #include "interlock-witness.h"
+#include "property-run.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -318,22 +314,12 @@ static void nor_does_a_model_that_nobody_checked(void **state) {
 
 /* --- main --- */
 
-static void read_environment(void) {
-    const char *steps = getenv("TRAFFIC_PROPERTY_STEPS"), *chosen = getenv("TRAFFIC_PROPERTY_SEED");
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (steps)
-        n_steps = strtoull(steps, NULL, 10);
-    seed = chosen ? strtoull(chosen, NULL, 10) : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
-    printf("TRAFFIC_PROPERTY_SEED=%" PRIu64 " TRAFFIC_PROPERTY_STEPS=%" PRIu64 "\n", seed, n_steps);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_requests_at_any_time_break_a_promise),
         cmocka_unit_test(nor_does_a_clock_that_jumps_and_goes_back),
         cmocka_unit_test(nor_does_a_model_that_nobody_checked),
     };
-    read_environment();
+    property_begin(&n_steps, &seed);
     return cmocka_run_group_tests_name("interlock-random", tests, NULL, NULL);
 }

@@ -2,21 +2,18 @@
  * the same question whatever groups are called, and that nobody waits for ever, even without the guard of the maximum
  * red.
  *
- *     TRAFFIC_PROPERTY_STEPS=10000000   how much (default a million)
- *     TRAFFIC_PROPERTY_SEED=1           repeat a run (default: a new seed, printed)
- */
+ * A million steps by default; property-run.h says how to ask for more, or for the same again. */
 #include "core/policy.h"
 #include "core/random.h"
+#include "property-run.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -252,21 +249,11 @@ static void the_planner_lets_nobody_wait_for_ever_even_without_a_guard(void **st
 
 /* --- main --- */
 
-static void read_environment(void) {
-    const char *steps = getenv("TRAFFIC_PROPERTY_STEPS"), *chosen = getenv("TRAFFIC_PROPERTY_SEED");
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (steps)
-        n_steps = strtoull(steps, NULL, 10);
-    seed = chosen ? strtoull(chosen, NULL, 10) : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
-    printf("TRAFFIC_PROPERTY_SEED=%" PRIu64 " TRAFFIC_PROPERTY_STEPS=%" PRIu64 "\n", seed, n_steps);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_question_has_the_same_answer_whatever_groups_are_called),
         cmocka_unit_test(the_planner_lets_nobody_wait_for_ever_even_without_a_guard),
     };
-    read_environment();
+    property_begin(&n_steps, &seed);
     return cmocka_run_group_tests_name("policy-random", tests, NULL, NULL);
 }

@@ -3,14 +3,13 @@
  * is there by half, no position is given to a second frame, and a cursor never says more or less than what
  * stands beside it.
  *
- *     TRAFFIC_PROPERTY_STEPS=10000000   how many steps (default: a million); one in twenty is made, because
- *                                       one costs as much time as twenty of other tests
- *     TRAFFIC_PROPERTY_SEED=1           repeat a run (default: a new seed, printed)
- */
+ * A million steps by default, of which one in twenty is made, because one costs as much time as twenty of other
+ * tests; property-run.h says how to ask for more, or for the same again. */
 #include "store-testing.h"
 
 #include "core/random.h"
 #include "power-cut-vfs.h"
+#include "property-run.h"
 #include "store/group-commit.h"
 #include "store/spool.h"
 
@@ -19,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static uint64_t n_steps = 1000 * 1000;
 enum { STEPS_FOR_ONE = 20 };
@@ -459,9 +457,6 @@ int main(void) {
         cmocka_unit_test(store_survives_whatever_happens_to_its_disk),
         cmocka_unit_test(disk_that_does_not_sync_is_found_out),
     };
-    const char *steps = getenv("TRAFFIC_PROPERTY_STEPS"), *wanted = getenv("TRAFFIC_PROPERTY_SEED");
-    n_steps = steps ? strtoull(steps, NULL, 10) : n_steps;
-    seed = wanted ? strtoull(wanted, NULL, 10) : (uint64_t)time(NULL) * 1000;
-    print_message("seed %" PRIu64 ", %" PRIu64 " steps\n", seed, n_steps);
+    property_begin(&n_steps, &seed);
     return cmocka_run_group_tests_name("power cuts", tests, NULL, NULL);
 }

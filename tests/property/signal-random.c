@@ -2,23 +2,19 @@
  * (interlock-witness.h) that shares no code with the interlock or its checker: it sees what is shown and when,
  * nothing else. interlock-random.c does the same to the interlock alone, of any intersection.
  *
- *     TRAFFIC_PROPERTY_STEPS=1000000000   how many steps (default ten million)
- *     TRAFFIC_PROPERTY_SEED=1             repeat a run (default: a new seed, printed)
- */
+ * Ten million steps by default; property-run.h says how to ask for more, or for the same again. */
 #include "core/random.h"
 #include "core/signal-cycle.h"
 #include "core/signal-plan.h"
 #include "eight-phases.h"
 #include "interlock-witness.h"
+#include "property-run.h"
 
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -301,16 +297,6 @@ static void no_green_is_extended_twice(void **state) {
 
 /* --- main --- */
 
-static void read_environment(void) {
-    const char *steps = getenv("TRAFFIC_PROPERTY_STEPS"), *chosen = getenv("TRAFFIC_PROPERTY_SEED");
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    if (steps)
-        n_steps = strtoull(steps, NULL, 10);
-    seed = chosen ? strtoull(chosen, NULL, 10) : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
-    printf("TRAFFIC_PROPERTY_SEED=%" PRIu64 " TRAFFIC_PROPERTY_STEPS=%" PRIu64 "\n", seed, n_steps);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_requests_at_any_time_break_a_promise),
@@ -318,6 +304,6 @@ int main(void) {
         cmocka_unit_test(left_alone_two_streets_return_to_the_plan_and_in_step),
         cmocka_unit_test(no_green_is_extended_twice),
     };
-    read_environment();
+    property_begin(&n_steps, &seed);
     return cmocka_run_group_tests_name("signal-random", tests, NULL, NULL);
 }
