@@ -1,4 +1,5 @@
 """What the driver makes of a simulation: what sensors see, what lights show, what trips say."""
+import io
 import json
 import subprocess
 
@@ -12,7 +13,7 @@ from drive.netfile import NetFile
 from drive.network import Network
 from drive.scenarios import RECORDED, SCENARIOS, of_files
 from drive.sensors import Sensors
-from drive.watch import draw
+from drive.watch import draw, show
 
 CITY_NET = RECORDED / "city4x4.net.xml"
 NORTH, WEST = "N1_A1_0", "WA_A1_0"  # INT-A1's lanes
@@ -204,10 +205,28 @@ def shown(*columns):
 
 
 def test_picture_shows_queue_and_light_of_every_approach():
-    lines = draw(shown(1, 2), 80, 24)
+    lines = draw(shown(1, 2), 80, 24, in_colour=True)
     assert lines[0] == "some city, second 7 of 60: 26 vehicles halted"
     assert lines[2].split() == ["INT-A1", "INT-A2"]
-    assert lines[3].count("\x1b[32m N   ########+  12") == 2 and lines[4].count("\x1b[31m W   #") == 2
+    assert lines[3].count("\x1b[32m N   G #######+  12\x1b[0m") == 2 and lines[4].count("\x1b[31m W   r #") == 2
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("output,no_color,is_coloured", [(Terminal, "", True), (Terminal, "1", False), (io.StringIO, "", False)])
+def test_colours_are_for_terminals_whose_user_wants_them(monkeypatch, output, no_color, is_coloured):
+    written = output()
+    monkeypatch.setattr("sys.stdout", written)
+    monkeypatch.setattr("drive.watch.REDRAW_SEC", 0)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    pictures = iter([shown(1), None])
+    show(lambda: next(pictures))
+    assert ("\x1b[3" in written.getvalue()) == is_coloured
+    assert " N   G #######+  12" in written.getvalue(), "the light can be read without its colour"
+    assert written.isatty() or "\x1b" not in written.getvalue()
 
 
 def test_picture_says_what_does_not_fit():

@@ -1,7 +1,8 @@
 """`lab watch`: the city from above while it runs: queues and lights of every approach.
 
 Without arguments it shows what runs already: a drive, a lab whose traffic SUMO makes, or else any lab, by what analytics answers. With a
-scenario or a network it starts one run of its own, in SUMO-GUI where there is a screen.
+scenario or a network it starts one run of its own, in SUMO-GUI where there is a screen. A light is G, y or r, and on a terminal coloured
+too, unless NO_COLOR is set.
 """
 import argparse
 import json
@@ -23,7 +24,7 @@ from drive.signals import CannotMap
 
 REDRAW_SEC = 0.5
 CELL = 19
-BAR_MOST = 8
+BAR_MOST = 7
 COLOURS = {"G": "\x1b[32m", "y": "\x1b[33m", "r": "\x1b[31m"}
 PLAIN, HOME, CLEAR_REST, HIDE, SHOW = "\x1b[0m", "\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
 QUERIES_PORT, REPORTS_PORT = 5561, 5570
@@ -32,8 +33,8 @@ PATIENCE_MS = 1000
 
 # --- drawing ---
 
-def draw(shown, width, height):
-    """The picture as text: a cell for each intersection where it lies in the grid."""
+def draw(shown, width, height, in_colour=False):
+    """The picture as text: a cell for each intersection where it lies in the grid. A light is a letter; colours only say it once more."""
     rows = sorted({one["row"] for one in shown["intersections"]})
     columns = sorted({one["column"] for one in shown["intersections"]})
     fitting = columns[:max(1, width // CELL)]
@@ -47,26 +48,27 @@ def draw(shown, width, height):
         deep = max(len(one["approaches"]) if one else 0 for one in in_row)
         lines.append("".join(f"{one['id'] if one else '':{CELL}}" for one in in_row))
         for place in range(deep):
-            lines.append("".join(draw_approach(one, place) for one in in_row))
+            lines.append("".join(draw_approach(one, place, in_colour) for one in in_row))
         lines.append("")
     if len(fitting) < len(columns):
         lines.append(f"({len(columns) - len(fitting)} more columns need a wider terminal)")
     return lines[:height - 1]
 
 
-def draw_approach(one, place):
+def draw_approach(one, place, in_colour):
     if not one or place >= len(one["approaches"]):
         return " " * CELL
     approach = one["approaches"][place]
     queue = approach["queue"]
     bar = "#" * min(queue, BAR_MOST) + ("+" if queue > BAR_MOST else "")
-    text = f" {approach['name']:3} {bar:{BAR_MOST + 1}} {queue:3}"
-    return f"{COLOURS[approach['colour']]}{text:{CELL}}{PLAIN}"
+    text = f" {approach['name']:3} {approach['colour']} {bar:{BAR_MOST + 1}} {queue:3}".ljust(CELL)
+    return f"{COLOURS[approach['colour']]}{text}{PLAIN}" if in_colour else text
 
 
 def show(look, is_over=lambda: False):
     """Draws what look() says until it says nothing any more."""
     is_terminal = sys.stdout.isatty()
+    in_colour = is_terminal and not os.environ.get("NO_COLOR")
     if is_terminal:
         print(HIDE + "\x1b[2J", end="")
     try:
@@ -74,7 +76,7 @@ def show(look, is_over=lambda: False):
             shown = look()
             if shown:
                 size = shutil.get_terminal_size()
-                lines = draw(shown, size.columns, size.lines if is_terminal else 1000)
+                lines = draw(shown, size.columns, size.lines if is_terminal else 1000, in_colour)
                 print((HOME if is_terminal else "") + "\n".join(line + ("\x1b[K" if is_terminal else "") for line in lines)
                       + (CLEAR_REST if is_terminal else ""), flush=True)
             elif shown is None:
