@@ -176,23 +176,25 @@ static bool may_follow(const PlannerTable *table, const PlannerTask *task, const
     return !(ends & node->fresh) || now_sec >= node->begun_sec + table->min_green_sec[node->phase][phase];
 }
 
-/* The phases that the guard of the maximum red leaves: those with the group that is owed a green longest, when one of
- * them may follow already. */
+/* The phases that the guard of the maximum red leaves: those with the group that is owed a green longest. While minimum
+ * greens keep all of them from following, the present phase stays: another one would begin minimum greens of its own,
+ * and so could the next. */
 static PhaseSet allowed_by_guard(const PlannerTable *table, const PlannerTask *task, const PlannerNode *node,
                                  float now_sec) {
-    const PhaseSet all = (PhaseSet)((1U << table->n_phases) - 1);
     for (unsigned i = 0; i < task->n_owed && task->owed[i].sec <= now_sec; i++) {
         unsigned group = task->owed[i].group;
-        PhaseSet allowed = 0;
+        PhaseSet with_group = 0, allowed = 0;
         if (set_has(node->served, group))
             continue;
-        for (unsigned p = 0; p < table->n_phases; p++)
-            if (set_has(table->phases[p], group) && may_follow(table, task, node, p, now_sec))
-                allowed |= (PhaseSet)1 << p;
-        if (allowed)
-            return allowed;
+        for (unsigned p = 0; p < table->n_phases; p++) {
+            PhaseSet phase = set_has(table->phases[p], group) ? (PhaseSet)1 << p : 0;
+            with_group |= phase;
+            allowed |= may_follow(table, task, node, p, now_sec) ? phase : 0;
+        }
+        if (with_group)
+            return allowed ? allowed : (PhaseSet)1 << node->phase;
     }
-    return all;
+    return (PhaseSet)((1U << table->n_phases) - 1);
 }
 
 /* --- the search --- */
