@@ -3,7 +3,9 @@
  * forgotten.
  *
  * What is owed without a commit (to a writer that sent again what is here already, that was replaced, or
- * that has just connected) is told a few milliseconds later, all at once: such frames come in hundreds. */
+ * that has just connected) is told a few milliseconds later, all at once: such frames come in hundreds. The same where
+ * the writer does not wait for acknowledgements and commits follow each other closely: each one told wakes a writer, and
+ * whoever waits for it in turn. */
 #include "custody/receiver.h"
 
 #include "shell/epoch.h"
@@ -42,6 +44,8 @@ struct Receiver {
     char *frame; /* without its hop; FRAME_MAX_BYTES */
     Timer *owed_timer, *keep_alive_timer;
     bool is_owed_timer_set;
+    bool is_paced;
+    Mono told; /* when something was acknowledged last */
     bool has_hole;
 
     Metric *received[OUTCOME_COUNT], *given_up;
@@ -82,19 +86,17 @@ static bool tell_owed(Receiver *receiver) {
         has_told |= tell_writer(receiver, cursor, false);
     receiver->is_owed_timer_set = false;
     timer_clear(receiver->owed_timer);
-    if (has_told)
+    if (has_told) {
+        receiver->told = service_now(receiver->service);
         arm_keep_alive(receiver);
+    }
     return has_told;
-}
-
-void receiver_acknowledge(Receiver *receiver) {
-    if (tell_owed(receiver))
-        fault_point(FAULT_AFTER_ACK);
 }
 
 static int on_owed_time(Timer *timer, Mono now, void *userdata) {
     (void)timer, (void)now;
-    (void)tell_owed(userdata);
+    if (tell_owed(userdata))
+        fault_point(FAULT_AFTER_ACK);
     return 0;
 }
 
@@ -113,6 +115,18 @@ static int on_keep_alive_time(Timer *timer, Mono now, void *userdata) {
         (void)tell_writer(receiver, newest, false);
     arm_keep_alive(receiver);
     return 0;
+}
+
+void receiver_acknowledge(Receiver *receiver) {
+    const Mono now = service_now(receiver->service);
+    if (receiver->is_paced && mono_between(receiver->told, now) < OWED_USEC)
+        acknowledge_soon(receiver);
+    else
+        (void)on_owed_time(receiver->owed_timer, now, receiver);
+}
+
+void receiver_pace(Receiver *receiver) {
+    receiver->is_paced = true;
 }
 
 /* The writer is there (again): it learns from where to go on, and whether its file is an older copy. */

@@ -38,5 +38,8 @@ ReceiverVerdict receiver_judge_hop(Receiver *receiver, const Hop *hop);
  * it, or its stream has come in the place of another one that may have ended unheard. */
 bool receiver_has_hole(const Receiver *receiver);
 
-/* After each commit: acknowledges what is owed. */
+/* After each commit: acknowledges what is owed, at once or (paced) with what the next milliseconds bring. */
 void receiver_acknowledge(Receiver *receiver);
+
+/* The writer has nothing to do with acknowledgements but to forget frames: let it have a hundred a second at most. */
+void receiver_pace(Receiver *receiver);

@@ -379,6 +379,7 @@ int ingest_new(Service *service, Delivery *delivery, Decisions *decisions, Inges
         r = link_connect(service, ENDPOINT_BROKER, &handlers, ingest, &ingest->broker, problem);
     if (r < 0)
         return r;
+    receiver_pace(ingest->receiver);
     *ret = take(ingest);
     return 0;
 }

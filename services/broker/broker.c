@@ -277,6 +277,7 @@ static int open_topic(Broker *broker, SensorKind kind, Problem *problem) {
         r = receiver_new(broker->service, id, false, &topic->intake, &topic->receiver, problem);
     if (r < 0)
         return r;
+    receiver_pace(topic->receiver);
     bool is_threaded = service_settings(broker->service)->broker_mode == BROKER_THREADED;
     return is_threaded ? input_open_in_thread(broker->service, id, &handlers, topic, &topic->input, problem)
                        : input_open_in_loop(broker->service, id, &handlers, topic, &topic->input, problem);

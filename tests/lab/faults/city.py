@@ -89,6 +89,7 @@ class Observer(threading.Thread):
         self.answers = []  # (when, store) of every change of that
         self.silence = 0.0  # the longest time without an answer of analytics since mark()
         self.marked_at = time.monotonic()
+        self.ask_sec = ASK_SEC
         self.is_ending = False
 
     def run(self):
@@ -108,7 +109,7 @@ class Observer(threading.Thread):
                     ask[1] = now + PATIENCE_SEC
             for asker, _ in poller.poll(20):
                 self.hear(sockets[asker][0], asker.recv_json())
-                sockets[asker][1] = time.monotonic() + ASK_SEC
+                sockets[asker][1] = time.monotonic() + self.ask_sec
             self.silence = max(self.silence, time.monotonic() - max(self.answered_at["analytics"], self.marked_at))
         for asker in sockets:
             asker.close()

@@ -22,7 +22,7 @@ from pathlib import Path
 from history.log import LogWriter
 from history.readings import KINDS, Readings, sensors_of
 
-TURN_SEC = 0.002
+TURN_SEC = 0.001
 RECONNECT_SEC = 0.02
 CATCH_UP = 4
 OUTSTANDING_MAX = 20000  # per kind: more than any relay takes

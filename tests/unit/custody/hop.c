@@ -349,6 +349,23 @@ static bool window_is_full(void *userdata) {
     return bench->n_got >= (uint64_t)bench->settings.custody_window;
 }
 
+static double acks_heard(const Bench *bench) {
+    return counter(bench->service, "traffic_link_frames_total", "link=\"ack.broker\",direction=\"in\"");
+}
+
+/* Each frame is a commit of its own here; a commit that is told alone wakes the writer alone. */
+static void commits_close_to_each_other_are_acknowledged_together_where_the_reader_is_paced(void **state) {
+    Bench *bench = *state;
+    begin(bench);
+    start_writer(bench);
+    start_reader(bench);
+    receiver_pace(bench->receiver);
+    write_up_to(bench, FRAMES_MAX);
+    run_until(bench->service, all_are_acknowledged, bench);
+    assert_each_came_once(bench);
+    assert_true(acks_heard(bench) < FRAMES_MAX / 2.0);
+}
+
 static void no_more_than_the_window_is_under_way(void **state) {
     Bench *bench = *state;
     bench->settings.custody_window = 16;
@@ -653,8 +670,7 @@ static void a_writer_that_was_replaced_ends_and_comes_back_above_its_successor(v
 }
 
 static bool acks_came_in(void *userdata) {
-    return counter(((Bench *)userdata)->service, "traffic_link_frames_total",
-                   "link=\"ack.broker\",direction=\"in\"") >= 3;
+    return acks_heard(userdata) >= 3;
 }
 
 /* Who connects to its reader hears of its successor as soon as the reader does. */
@@ -828,6 +844,7 @@ int main(void) {
         HOP_TEST(a_pusher_hears_what_its_reader_committed),
         HOP_TEST(what_is_not_committed_is_not_acknowledged),
         HOP_TEST(a_backlog_of_many_turns_arrives_in_order),
+        HOP_TEST(commits_close_to_each_other_are_acknowledged_together_where_the_reader_is_paced),
         HOP_TEST(no_more_than_the_window_is_under_way),
         HOP_TEST(a_subscriber_that_restarts_gets_what_it_had_not_committed),
         HOP_TEST(a_puller_that_restarts_gets_what_it_had_not_committed),
