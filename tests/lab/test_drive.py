@@ -178,6 +178,13 @@ def test_row_with_an_invalid_run_says_so():
     assert row["delay"] is None and "INVALID" in table.text([row])
 
 
+def test_ambulances_of_all_seeds_count_alike():
+    one, two = ({"delay": 20, "ambulances": ratios} for ratios in ([1.0, 1.1, 1.2, 1.3], [1.0, 1.04, 1.06, 1.5]))
+    [row] = table.rows([job("planner", seed, FIGURES | result) for seed, result in enumerate((one, two))])
+    assert (row["ambulances"], row["ambulance"], row["ambulance_worst"]) == (8, 1.08, 1.5)
+    assert "8 ambulances: 1.08 x free flow, the slowest 1.50" in table.text([row])
+
+
 def test_table_is_written_as_json_csv_and_plot(tmp_path):
     rows = table.rows([job(policy, 1, FIGURES | {"delay": 20}) for policy in ("sumo-static", "planner")])
     table.write(rows, tmp_path)

@@ -5,13 +5,14 @@ output:
 """
 import csv
 import json
+import statistics
 import sys
 from pathlib import Path
 
 from drive import measures
 
-COLUMNS = ("scenario", "policy", "condition", *measures.FIGURES, "delay_min", "delay_max", "ambulance", "ambulance_worst", "seeds", "trips",
-           "valid", "problem")
+COLUMNS = ("scenario", "policy", "condition", *measures.FIGURES, "delay_min", "delay_max", "ambulances", "ambulance", "ambulance_worst",
+           "seeds", "trips", "valid", "problem")
 NAMES = {"sumo-static": "SUMO static", "sumo-actuated": "SUMO actuated", "sumo-delay_based": "SUMO delay_based"}
 COLOURS = {"sumo-static": "#c8c8c8", "sumo-actuated": "#9a9a9a", "sumo-delay_based": "#6b6b6b", "fixed": "#e6c9a8", "rules": "#d9a066",
            "actuated": "#8fbcd4", "max-pressure": "#4a90b8", "planner": "#2e8b57"}
@@ -32,10 +33,9 @@ def row(scenario, policy, condition, results):
         made |= measures.summary(valid)
     else:
         made |= dict.fromkeys(measures.FIGURES)
-    for figure in ("ambulance", "ambulance_worst"):
-        values = [result[figure] for result in valid if figure in result]
-        if values:
-            made[figure] = sorted(values)[len(values) // 2] if figure == "ambulance" else max(values)
+    ratios = [ratio for result in valid for ratio in result.get("ambulances", ())]
+    if ratios:
+        made |= {"ambulances": len(ratios), "ambulance": round(statistics.median(ratios), 3), "ambulance_worst": round(max(ratios), 3)}
     problems = [result.get("problem", "not run") for result in results if not result.get("valid")]
     return made | {"valid": not problems} | ({"problem": problems[0]} if problems else {})
 
@@ -56,7 +56,7 @@ def text(made):
         line = (f"{start}{one['delay']:6.2f} {spread:>13} {one['travel_time']:10.1f} {one['throughput']:8.0f} {one['stops']:6.2f} "
                 f"{one['worst_trip']:9.0f}")
         if "ambulance" in one:
-            line += f"  ambulance {one['ambulance']:.2f} x free flow, at worst {one['ambulance_worst']:.2f}"
+            line += f"  {one['ambulances']} ambulances: {one['ambulance']:.2f} x free flow, the slowest {one['ambulance_worst']:.2f}"
         lines.append(line if one["valid"] else f"{line}  INVALID: {one['problem']}")
     return "\n".join(lines)
 
