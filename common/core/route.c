@@ -11,6 +11,7 @@
 #define UNKNOWN_QUEUE 4.0 /* vehicles, where nobody sees */
 #define STAYS_AHEAD   0.7 /* of those in front; the others turn off */
 #define SPARE_SEC     2.0 /* green is there this much before it has to be */
+#define ACCELERATION  2.0 /* m/s2, of those who leave a queue */
 #define PASSING_SEC   3.0 /* to cross the intersection */
 #define LATE_SHARE    0.1 /* of the time until it passes: how late it may be */
 #define LATE_MAX_SEC  15.0
@@ -61,8 +62,14 @@ static double discharge_sec(double vehicles) {
     return vehicles > 0 ? START_UP_SEC + HEADWAY_SEC * vehicles : 0;
 }
 
-/* The same from now on, once green was asked for: as long as it is to come, and then for those who are still seen.
- * Where nobody sees, those who were assumed leave as time passes. */
+/* How much earlier still: who has left the queue last is at first slower than who comes from behind, and must not be
+ * caught up with. */
+static double speed_up_sec(double vehicles, double speed_mps) {
+    return vehicles > 0 ? speed_mps / (2 * ACCELERATION) : 0;
+}
+
+/* How long until they are gone, once green was asked for: as long as it is to come, and then for those who are still
+ * seen. Where nobody sees, those who were assumed leave as time passes. */
 static double clear_sec(const RouteStop *stop, double ahead, double change) {
     double green_in = change - sec(stop->asked_usec);
     if (green_in > 0 || !stop->has_queue)
@@ -82,7 +89,8 @@ void route_plan(const RouteStop *stops, size_t n, RouteLeg *ret) {
         if (stop->is_asked) {
             clear = clear_sec(stop, ahead, change);
         } else {
-            ask = fmax(arrival - discharge_sec(ahead) - change - SPARE_SEC, sec(stop->held_usec));
+            double early = discharge_sec(ahead) + speed_up_sec(ahead, stop->speed_mps) + SPARE_SEC;
+            ask = fmax(arrival - early - change, sec(stop->held_usec));
             clear = ask + change + discharge_sec(ahead);
         }
         double passes = fmax(arrival, clear);

@@ -78,10 +78,28 @@ static void green_comes_so_much_earlier_as_those_in_front_need(void **state) {
     (void)state;
     RouteStop stop = free_stop();
     RouteLeg leg;
+    stop.metres = 300;
     stop.queue_vehicles = 2;
     route_plan(&stop, 1, &leg);
-    assert_near(sec(leg.ask_usec), 20 - 11 - 2 - 6);
-    assert_near(sec(leg.passes_usec), 20);
+    assert_near(sec(leg.ask_usec), 30 - 11 - 2 - 6 - 2.5);
+    assert_near(sec(leg.passes_usec), 30);
+}
+
+/* Speeding up at 2 m/s2 takes them half of speed / 2 longer than who is at full speed already. */
+static void who_leaves_the_queue_last_has_time_to_get_as_fast(void **state) {
+    (void)state;
+    RouteStop stop = free_stop();
+    RouteLeg slow, fast, free;
+    stop.metres = 400;
+    stop.queue_vehicles = 1;
+    route_plan(&stop, 1, &slow);
+    stop.metres = 800;
+    stop.speed_mps = 20;
+    route_plan(&stop, 1, &fast);
+    stop.queue_vehicles = 0;
+    route_plan(&stop, 1, &free);
+    assert_near(sec(slow.ask_usec) - sec(fast.ask_usec), 2.5);
+    assert_near(sec(free.ask_usec) - sec(fast.ask_usec), 4 + 5);
 }
 
 static void who_comes_too_late_for_the_queue_waits_behind_it(void **state) {
@@ -194,6 +212,7 @@ int main(void) {
         cmocka_unit_test(a_change_takes_the_longest_minimum_of_what_conflicts_and_the_intergreen),
         cmocka_unit_test(with_nobody_in_front_green_is_there_just_before_it_comes),
         cmocka_unit_test(green_comes_so_much_earlier_as_those_in_front_need),
+        cmocka_unit_test(who_leaves_the_queue_last_has_time_to_get_as_fast),
         cmocka_unit_test(who_comes_too_late_for_the_queue_waits_behind_it),
         cmocka_unit_test(greens_follow_each_other_at_the_speed_of_travel),
         cmocka_unit_test(who_left_one_intersection_in_front_is_in_front_at_the_next),
