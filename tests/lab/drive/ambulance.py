@@ -1,7 +1,8 @@
 """Ambulances along a row or a column of the city, with or without a green wave, and how long they took.
 
-Each drives like any other car: what helps it is only the lights. Its wave is ordered when it sets out, half a minute before it enters the
-city, and is told each second where it is, as a vehicle with a radio would.
+Each drives like any other car: what helps it is only the lights. But its driver wants to go just as fast as is allowed, where those of
+the others differ: so that free flow, which it is compared with, is the street at its speed limit for each of them. Its wave is ordered
+when it sets out, half a minute before it enters the city, and is told each second where it is, as a vehicle with a radio would.
 """
 import json
 import xml.etree.ElementTree as xml
@@ -9,6 +10,7 @@ import xml.etree.ElementTree as xml
 import zmq
 
 QUERIES_PORT = 5561
+KIND_OF_VEHICLE = "lab-drive-ambulance"
 DEPARTURES = (900, 1500, 2100, 2700)  # into the city
 SETS_OUT_SEC = 30  # before that
 PATIENCE_SEC = 10
@@ -29,6 +31,9 @@ class Ambulances:
         self.sumo = simulation.sumo
         route = find_route(street, network, self.sumo)
         self.sumo.route.add("ambulance", route)
+        self.sumo.vehicletype.copy("DEFAULT_VEHTYPE", KIND_OF_VEHICLE)
+        self.sumo.vehicletype.setSpeedFactor(KIND_OF_VEHICLE, 1)
+        self.sumo.vehicletype.setSpeedDeviation(KIND_OF_VEHICLE, 0)
         first = network.net.edges[route[0]].lanes[0]
         self.first_sec = first.length / first.speed
 
@@ -40,7 +45,7 @@ class Ambulances:
             self.order(f"ambulance-{now + SETS_OUT_SEC}")
         if now in DEPARTURES:
             name = f"ambulance-{now}"
-            self.sumo.vehicle.add(name, "ambulance", departLane="best", departSpeed="max")
+            self.sumo.vehicle.add(name, "ambulance", KIND_OF_VEHICLE, departLane="best", departSpeed="max")
             self.names.add(name)
         for name in self.driving.keys() & self.names:
             self.follow(name)
