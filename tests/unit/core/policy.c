@@ -137,6 +137,34 @@ static void the_planner_gives_the_owed_their_green_before_the_guard_must(void **
     assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 0);
 }
 
+/* Group 2 conflicts with everybody; 3 and 0 with each other and with 2. 1 goes with 0 and with 3. */
+static void shared_phases(SignalModel *model, Layout *layout) {
+    *model = (SignalModel){.n_groups = 4,
+                           .conflicts = {12, 4, 11, 5},
+                           .all_red_usec = 3 * SEC,
+                           .n_phases = 3,
+                           .phases = {3, 4, 10}};
+    *layout = (Layout){.n_lanes = 4};
+    for (unsigned g = 0; g < 4; g++) {
+        model->min_green_usec[g] = 5 * SEC;
+        model->max_red_usec[g] = 90 * SEC;
+        layout->lanes[g] = usual_lane((GroupSet)1 << g);
+    }
+}
+
+/* Group 2 has waited longest, but 1 has just turned green. To give 3 its green meanwhile would make 2 wait for that. */
+static void the_planner_begins_no_green_before_that_of_the_group_owed_longest(void **state) {
+    (void)state;
+    ask_about(&asked, shared_phases);
+    asked.input.since[1] = (Mono){at(0).usec - 2 * SEC};
+    asked.input.since[2] = (Mono){at(0).usec - 95 * SEC};
+    asked.input.since[3] = (Mono){at(0).usec - 94 * SEC};
+    see_queue(&asked.picture, 3, 9, at(0));
+    assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 0);
+    asked.input.since[1] = (Mono){at(0).usec - 5 * SEC};
+    assert_phase(choose(&asked, POLICY_PLANNER, at(0)), 1);
+}
+
 static void lefts_yield_to_the_opposite_street_alone(void **state) {
     (void)state;
     const PlannerTable *table = &asked.memory.table;
@@ -261,6 +289,7 @@ int main(void) {
         cmocka_unit_test_setup(the_planner_waits_for_a_minimum_green, two),
         cmocka_unit_test_setup(the_planner_sees_a_platoon_that_still_moves, two),
         cmocka_unit_test_setup(the_planner_gives_the_owed_their_green_before_the_guard_must, two),
+        cmocka_unit_test(the_planner_begins_no_green_before_that_of_the_group_owed_longest),
         cmocka_unit_test_setup(lefts_yield_to_the_opposite_street_alone, four),
         cmocka_unit_test_setup(the_planner_lets_lefts_finish_before_they_have_to_yield, four),
         cmocka_unit_test_setup(the_planner_knows_that_a_group_of_both_phases_needs_no_clearance, four),
