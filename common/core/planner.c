@@ -107,26 +107,32 @@ static void let_go(PlannerNode *node, const PlannerStream *stream, unsigned s, f
     node->gone[s] = (uint8_t)gone;
 }
 
+/* The stream of the first of `lanes`, which it is taken out of. */
+static unsigned take_stream(const PlannerScratch *scratch, LaneSet *lanes) {
+    unsigned lane = (unsigned)__builtin_ctz(*lanes);
+    *lanes &= *lanes - 1;
+    return scratch->stream_of[lane];
+}
+
 /* The lanes that yield go when those with priority have gone. */
-static void let_slot_go(const PlannerTable *table, const PlannerTask *task, PlannerNode *node,
+static void let_slot_go(const PlannerTable *table, const PlannerScratch *scratch, PlannerNode *node,
                         const Slot *slot) {
-    LaneSet serves = table->serves[node->phase], yields = table->yields[node->phase], busy = 0;
-    for (unsigned s = 0; s < task->n_streams; s++) {
-        if (!set_has(serves & ~yields, task->streams[s].lane))
-            continue;
-        unsigned before = node->gone[s];
-        let_go(node, &task->streams[s], s, slot->end_sec);
-        busy |= node->gone[s] > before ? (LaneSet)1 << s : 0;
+    const PlannerStream *streams = scratch->task.streams;
+    LaneSet serves = table->serves[node->phase] & scratch->lanes, yields = table->yields[node->phase];
+    LaneSet busy = 0;
+    for (LaneSet left = serves & ~yields; left;) {
+        unsigned s = take_stream(scratch, &left), before = node->gone[s];
+        let_go(node, &streams[s], s, slot->end_sec);
+        busy |= node->gone[s] > before ? (LaneSet)1 << streams[s].lane : 0;
     }
-    for (unsigned s = 0; yields && s < task->n_streams; s++) {
-        unsigned lane = task->streams[s].lane;
-        if (!set_has(yields, lane))
-            continue;
-        for (unsigned o = 0; o < task->n_streams; o++)
-            if (set_has(busy, o) && set_has(table->opposes[node->phase][lane], task->streams[o].lane) &&
-                node->ready_sec[s] < node->ready_sec[o])
+    for (LaneSet left = serves & yields; left;) {
+        unsigned s = take_stream(scratch, &left);
+        for (LaneSet before = busy & table->opposes[node->phase][streams[s].lane]; before;) {
+            unsigned o = take_stream(scratch, &before);
+            if (node->ready_sec[s] < node->ready_sec[o])
                 node->ready_sec[s] = node->ready_sec[o];
-        let_go(node, &task->streams[s], s, slot->end_sec);
+        }
+        let_go(node, &streams[s], s, slot->end_sec);
     }
 }
 
@@ -145,15 +151,14 @@ static void rank_node(const PlannerScratch *scratch, PlannerNode *node, const Sl
     node->hash = hash;
 }
 
-static void change_phase(const PlannerTable *table, const PlannerTask *task, PlannerNode *node,
+static void change_phase(const PlannerTable *table, const PlannerScratch *scratch, PlannerNode *node,
                          unsigned phase, float now_sec) {
     unsigned from = node->phase;
-    LaneSet begins = table->begins[from][phase], clears = table->clears[from][phase];
-    for (unsigned s = 0; s < task->n_streams; s++) {
-        if (!set_has(begins, task->streams[s].lane))
-            continue;
-        float green =
-            now_sec + START_UP_SEC + (set_has(clears, task->streams[s].lane) ? table->intergreen_sec : 0);
+    LaneSet clears = table->clears[from][phase];
+    for (LaneSet left = table->begins[from][phase] & scratch->lanes; left;) {
+        unsigned s = take_stream(scratch, &left);
+        bool has_to_wait = set_has(clears, scratch->task.streams[s].lane);
+        float green = now_sec + START_UP_SEC + (has_to_wait ? table->intergreen_sec : 0);
         if (node->ready_sec[s] < green)
             node->ready_sec[s] = green;
     }
@@ -208,10 +213,10 @@ static unsigned expand(const PlannerTable *table, PlannerScratch *scratch, const
         PlannerNode *next = &into[n_into++];
         *next = *node;
         if (p != node->phase)
-            change_phase(table, &scratch->task, next, p, slot->begin_sec);
+            change_phase(table, scratch, next, p, slot->begin_sec);
         if (slot->begin_sec <= 0)
             next->first = (uint8_t)p;
-        let_slot_go(table, &scratch->task, next, slot);
+        let_slot_go(table, scratch, next, slot);
         rank_node(scratch, next, slot);
     }
     return n_into;
@@ -220,9 +225,11 @@ static unsigned expand(const PlannerTable *table, PlannerScratch *scratch, const
 /* Of nodes with the same phase that let the same vehicles go only the best is worth keeping. Returns how many are
  * left in `kept`. */
 static unsigned drop_twins(PlannerScratch *scratch, const PlannerNode *nodes, unsigned n) {
-    const unsigned mask = sizeof scratch->twins / sizeof *scratch->twins - 1;
-    unsigned n_kept = 0;
-    memset(scratch->twins, 0xFF, sizeof scratch->twins);
+    unsigned n_kept = 0, places = 64;
+    while (places < 2 * n)
+        places *= 2;
+    const unsigned mask = places - 1;
+    memset(scratch->twins, 0xFF, places * sizeof *scratch->twins);
     for (unsigned i = 0; i < n; i++) {
         unsigned at = nodes[i].hash & mask;
         while (scratch->twins[at] != NOWHERE &&
@@ -283,9 +290,12 @@ static void begin_search(PlannerScratch *scratch, PlannerNode *root) {
                           .first = (uint8_t)task->phase,
                           .is_root_phase = true,
                           .served = task->green};
+    scratch->lanes = 0;
     for (unsigned s = 0; s < task->n_streams; s++) {
         const PlannerStream *stream = &task->streams[s];
         root->ready_sec[s] = stream->ready_sec;
+        scratch->lanes |= (LaneSet)1 << stream->lane;
+        scratch->stream_of[stream->lane] = (uint8_t)s;
         scratch->sums[s][0] = 0;
         for (unsigned v = 0; v < stream->n; v++)
             scratch->sums[s][v + 1] = scratch->sums[s][v] + stream->arrives_sec[v];

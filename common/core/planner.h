@@ -80,6 +80,8 @@ typedef struct PlannerNode {
 
 typedef struct PlannerScratch {
     PlannerTask task;
+    LaneSet lanes;                                          /* that have a stream... */
+    uint8_t stream_of[LAYOUT_LANES_MAX];                    /* ... which is its number */
     float sums[LAYOUT_LANES_MAX][PLANNER_VEHICLES_MAX + 1]; /* of the first so many arrivals */
     PlannerNode nodes[2][PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
     uint16_t kept[PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
