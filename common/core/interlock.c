@@ -216,7 +216,7 @@ void interlock_init(Interlock *interlock, const SignalModel *model, Mono now) {
     assigns interlock->colour[group], interlock->since[group].usec;
     ensures is_interlock(interlock);
     ensures no_conflict_is_open(interlock);
-    ensures turns_safely{Pre, Post}(interlock, group);
+    ensures colours_last{Pre, Post}(interlock, group) && green_is_cleared{Pre, Post}(interlock, group);
     ensures same_model{Pre, Post}(interlock->model);
     ensures interlock->seen.usec == \old(interlock->seen.usec);
     ensures \forall integer g; 0 <= g < SIGNAL_GROUPS_MAX && g != group ==> is_untouched{Pre, Post}(interlock, g);
@@ -238,6 +238,8 @@ static bool turn(Interlock *interlock, unsigned group) {
         interlock->since[0 .. SIGNAL_GROUPS_MAX - 1].usec;
     ensures is_interlock(interlock);
     ensures no_conflict_is_open(interlock);
+    ensures same_model{Pre, Post}(interlock->model);
+    ensures \forall integer g; 0 <= g < interlock->model->n_groups ==> colours_last{Pre, Post}(interlock, g);
     ensures interlock->state == \old(interlock->state) || interlock->state == INTERLOCK_RUNNING; */
 static bool turn_all(Interlock *interlock) {
     bool has_changed = false, has_turned = false; /* `turned`: a green began or ended */
@@ -245,11 +247,18 @@ static bool turn_all(Interlock *interlock) {
     /*@ loop invariant 0 <= g <= interlock->model->n_groups;
         loop invariant is_interlock(interlock);
         loop invariant no_conflict_is_open(interlock);
+        loop invariant same_model{Pre, Here}(interlock->model);
+        loop invariant \forall integer h; g <= h < SIGNAL_GROUPS_MAX ==> is_untouched{Pre, Here}(interlock, h);
+        loop invariant \forall integer h; 0 <= h < g ==> colours_last{Pre, Here}(interlock, h);
         loop assigns g, has_changed, has_turned, guarded, interlock->colour[0 .. SIGNAL_GROUPS_MAX - 1],
             interlock->since[0 .. SIGNAL_GROUPS_MAX - 1].usec;
         loop variant interlock->model->n_groups - g; */
     for (unsigned g = 0; g < interlock->model->n_groups; g++) {
-        if (!turn(interlock, g))
+        const bool is_another = turn(interlock, g);
+        /*@ assert colours_last{Pre, Here}(interlock, g); */
+        /*@ assert \forall integer h; 0 <= h < g ==> colours_last{Pre, Here}(interlock, h); */
+        /*@ assert \forall integer h; g < h < SIGNAL_GROUPS_MAX ==> is_untouched{Pre, Here}(interlock, h); */
+        if (!is_another)
             continue;
         has_changed = true;
         const bool is_green = interlock->colour[g] == SIGNAL_GREEN;
@@ -269,9 +278,17 @@ static bool turn_all(Interlock *interlock) {
 bool interlock_step(Interlock *interlock, GroupSet wanted, Mono now) {
     hear(interlock, now);
     interlock->wanted = wanted;
-    if (interlock->state == INTERLOCK_LATCHED)
+    /*@ assert same_conflicts{Pre, Here}(interlock->model); */
+    /*@ assert same_times{Pre, Here}(interlock->model); */
+    /*@ assert \forall integer g; 0 <= g < SIGNAL_GROUPS_MAX ==> is_untouched{Pre, Here}(interlock, g); */
+    if (interlock->state == INTERLOCK_LATCHED) {
+        /*@ assert \forall integer g; 0 <= g < interlock->model->n_groups ==>
+            colours_last{Pre, Here}(interlock, g); */
         return false;
-    return turn_all(interlock);
+    }
+    const bool has_changed = turn_all(interlock);
+    /*@ assert \forall integer g; 0 <= g < interlock->model->n_groups ==> colours_last{Pre, Here}(interlock, g); */
+    return has_changed;
 }
 
 void interlock_latch(Interlock *interlock, Mono now) {

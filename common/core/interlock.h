@@ -92,8 +92,8 @@ typedef struct Interlock {
 
     // From A to B: a colour that stays keeps its time, a new one begins now.
     predicate time_is_kept{A, B}(Interlock *i, integer g) =
-        \at(i->since[g].usec, B) == (\at(i->colour[g], A) == \at(i->colour[g], B) ? \at(i->since[g].usec, A)
-                                                                                  : \at(i->seen.usec, B));
+        (\at(i->colour[g], A) == \at(i->colour[g], B) ==> \at(i->since[g].usec, B) == \at(i->since[g].usec, A)) &&
+        (\at(i->colour[g], A) != \at(i->colour[g], B) ==> \at(i->since[g].usec, B) == \at(i->seen.usec, B));
 
     // Who was green and is not, was so for the minimum, and has its yellow before it.
     predicate green_lasts{A, B}(Interlock *i, integer g) =
@@ -120,9 +120,9 @@ typedef struct Interlock {
     predicate red_turns_green{A, B}(Interlock *i, integer g) =
         \at(i->colour[g], A) == SIGNAL_RED ==> \at(i->colour[g], B) != SIGNAL_YELLOW;
 
-    predicate turns_safely{A, B}(Interlock *i, integer g) =
-        time_is_kept{A, B}(i, g) && green_lasts{A, B}(i, g) && yellow_lasts{A, B}(i, g) &&
-        green_is_cleared{A, B}(i, g) && red_turns_green{A, B}(i, g);
+    // No colour is cut short, and none is left out.
+    predicate colours_last{A, B}(Interlock *i, integer g) =
+        time_is_kept{A, B}(i, g) && green_lasts{A, B}(i, g) && yellow_lasts{A, B}(i, g) && red_turns_green{A, B}(i, g);
 */
 
 /* All-red from `now`. `model` must outlive the interlock. */
@@ -141,6 +141,7 @@ void interlock_init(Interlock *interlock, const SignalModel *model, Mono now);
         interlock->since[0 .. SIGNAL_GROUPS_MAX - 1].usec;
     ensures is_interlock(interlock) && no_conflict_is_open(interlock);
     ensures interlock->seen.usec == \max(\old(interlock->seen.usec), now.usec);
+    ensures \forall integer g; 0 <= g < interlock->model->n_groups ==> colours_last{Pre, Post}(interlock, g);
     ensures \old(interlock->state) == INTERLOCK_LATCHED ==> interlock->state == INTERLOCK_LATCHED;
     ensures \forall integer g; \old(interlock->state) == INTERLOCK_LATCHED && 0 <= g < SIGNAL_GROUPS_MAX ==>
         interlock->colour[g] == \old(interlock->colour[g]); */
