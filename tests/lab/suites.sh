@@ -21,6 +21,7 @@ suites_of_processes=(services v0 history drive)
 suites_needs=(
     build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck spin
     debhelper systemd sqlite3 man-db
+    frama-c-base why3 z3 cvc4
     e2fsprogs mount "${drive_needs[@]}"
 )
 
@@ -158,6 +159,7 @@ suite_coverage() {
 
 suite_proof() {
     check "the models hold, and break where they must" "$lab_top/tests/proof/run"
+    check "the interlock keeps its contracts, and broken ones are not proved" "$lab_top/tests/proof/wp"
     [ "$suite_failed" -eq 0 ]
 }
 
