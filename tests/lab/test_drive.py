@@ -254,14 +254,16 @@ def test_demand_of_a_rush_hour_begins_at_its_hour(tmp_path, first, begin):
 
 # --- the command ---
 
-def drive(*options, check=True):
+def drive(*options, check=True, here=None):
     return subprocess.run([TOP / "lab", "drive", *map(str, options)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check,
-                          timeout=300)
+                          timeout=300, cwd=here)
 
 
 def test_smoke_planner_drives_the_city_for_two_minutes(tmp_path):
-    done = drive("--scenario", "city_peak", "--policy", "planner", "--seeds", 1, "--end", 120, "--json", "--output", tmp_path, check=False)
+    done = drive("--scenario", "city_peak", "--policy", "planner", "--seeds", 1, "--end", 120, "--json", "--output", "o", check=False,
+                 here=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert (tmp_path / "o" / "table.json").exists()
     rows = {row["policy"]: row for row in json.loads(done.stdout)}
     assert set(rows) == {"planner", *simulator.OWN_CONTROLLERS}
     assert rows["planner"]["valid"] and 0 < rows["planner"]["delay"] < rows["sumo-static"]["delay"]

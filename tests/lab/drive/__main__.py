@@ -65,11 +65,16 @@ def make_parser():
     parser.add_argument("--ambulance", nargs=2, metavar=("row|column", "NAME"), help="also with ambulances along a street, without and with "
                         "a green wave")
     parser.add_argument("--no-baselines", action="store_true", help="leave out SUMO's own controllers")
-    parser.add_argument("--output", type=Path, default=TOP / ".lab/drive", help="directory for the table and plot (default: .lab/drive)")
+    parser.add_argument("--output", type=directory, default=TOP / ".lab/drive", help="directory for the table and plot (default: .lab/drive)")
     parser.add_argument("--json", action="store_true", help="the table as JSON on standard output")
     parser.add_argument("--no-build", action="store_true", help="use the services of .lab/build as they are")
     parser.add_argument("--jobs", type=positive, default=min(2, os.cpu_count() or 1), help="runs at once")
     return parser
+
+
+def directory(text):
+    """A run's process works in a directory of its own, where a relative name would mean another place."""
+    return Path(text).resolve()
 
 
 def positive(text):
