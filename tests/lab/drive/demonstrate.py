@@ -96,7 +96,7 @@ class Demonstration:
             simulation.close()
 
     def second(self, simulation, sensors):
-        read = sensors.read(simulation.by_lane, simulation.now, int(time.time()))
+        read = sensors.read(simulation.by_lane, simulation.now, time.time())
         for kind, outlet in self.outlets.items():
             outlet.hand_in(read.get(kind, ()))
         while self.reports.poll(0):
