@@ -13,7 +13,7 @@ from drive.netfile import NetFile
 from drive.network import Network
 from drive.scenarios import RECORDED, SCENARIOS, of_files
 from drive.sensors import Sensors
-from drive.watch import draw, show
+from drive.watch import draw, letter, show
 
 CITY_NET = RECORDED / "city4x4.net.xml"
 NORTH, WEST = "N1_A1_0", "WA_A1_0"  # INT-A1's lanes
@@ -216,6 +216,14 @@ def test_picture_shows_queue_and_light_of_every_approach():
     assert lines[0] == "some city, second 7 of 60: 26 vehicles halted"
     assert lines[2].split() == ["INT-A1", "INT-A2"]
     assert lines[3].count("\x1b[32m N   G #######+  12\x1b[0m") == 2 and lines[4].count("\x1b[31m W   r #") == 2
+
+
+def test_light_that_nothing_was_heard_of_is_not_red():
+    assert [letter(state) for state in ("GREEN", "RED", None)] == ["G", "r", "?"]
+    picture = shown(1)
+    picture["intersections"][0]["approaches"] = [{"name": "N", "queue": 0, "colour": letter(None)}]
+    assert draw(picture, 80, 24)[3].split() == ["N", "?", "0"]
+    assert draw(picture, 80, 24, in_colour=True)[3].split()[:2] == ["N", "?"]
 
 
 class Terminal(io.StringIO):

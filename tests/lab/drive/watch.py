@@ -1,8 +1,8 @@
 """`lab watch`: the city from above while it runs: queues and lights of every approach.
 
 Without arguments it shows what runs already: a drive, a lab whose traffic SUMO makes, or else any lab, by what analytics answers. With a
-scenario or a network it starts one run of its own, in SUMO-GUI where there is a screen. A light is G, y or r, and on a terminal coloured
-too, unless NO_COLOR is set.
+scenario or a network it starts one run of its own, in SUMO-GUI where there is a screen. A light is G, y or r (? until it is heard
+of), and on a terminal coloured too, unless NO_COLOR is set.
 """
 import argparse
 import json
@@ -25,7 +25,7 @@ from drive.signals import CannotMap
 REDRAW_SEC = 0.5
 CELL = 19
 BAR_MOST = 7
-COLOURS = {"G": "\x1b[32m", "y": "\x1b[33m", "r": "\x1b[31m"}
+COLOURS = {"G": "\x1b[32m", "y": "\x1b[33m", "r": "\x1b[31m", "?": ""}
 PLAIN, HOME, CLEAR_REST, HIDE, SHOW = "\x1b[0m", "\x1b[H", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
 QUERIES_PORT, REPORTS_PORT = 5561, 5570
 PATIENCE_MS = 1000
@@ -136,9 +136,14 @@ class Lab:
         for one in listed(self.city):
             queue, colours = self.queue(one["id"]), self.colours.get(one["id"], {})
             shown.append(one | {"approaches": [
-                {"name": way, "queue": queue if way == "NS" else 0, "colour": "G" if colours.get(way) == "GREEN" else "r"}
+                {"name": way, "queue": queue if way == "NS" else 0, "colour": letter(colours.get(way))}
                 for way in ("NS", "EW")]})
         return {"title": f"{self.city['name']} (queues are of the whole intersection)", "intersections": shown}
+
+
+def letter(state):
+    """Of a direction's light as reports have it; of one that nothing has been heard of yet, a question mark."""
+    return {"GREEN": "G", "RED": "r"}.get(state, "?")
 
 
 def listed(city):
