@@ -320,7 +320,7 @@ def test_real_stores_are_equal_again_after_an_older_copy_and_after_a_lost_outbox
             lost.unlink()
         city.start("store", "replica")
         city.start("analytics")
-        writer.wait_for_reader()
+        writer.wait_for_reader_again()
         send_events(writer, range(1201, 1301))
         writer.wait_acknowledged(1300)
         city.wait(lambda: are_equal(1300), "the replica has what the lost outbox held for it")
