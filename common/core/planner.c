@@ -2,6 +2,7 @@
  * best. What a sequence costs so far is exact; what orders them adds the waits of those still there. */
 #include "core/planner.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define HORIZON_SEC    45.F
@@ -21,6 +22,9 @@
 #define CHANGE_SEC 0.01F
 
 #define NOWHERE UINT16_MAX
+
+/* Odd, and its powers have nothing in common. */
+#define HASH_FACTOR 2654435761U
 
 /* --- what follows from a model --- */
 
@@ -86,25 +90,28 @@ void planner_table_init(PlannerTable *table, const SignalModel *model, const Lay
 
 /* --- one step of one sequence --- */
 
-typedef struct Slot {
-    float begin_sec, end_sec;
-    unsigned n_arrived[LAYOUT_LANES_MAX]; /* by its end, of each stream */
-} Slot;
-
-/* Lets go who can before `end_sec`. */
-static void let_go(PlannerNode *node, const PlannerStream *stream, unsigned s, float end_sec) {
-    float ready = node->ready_sec[s];
-    unsigned gone = node->gone[s];
+/* Lets go who can of the stream before `end_sec`; whether anybody could. */
+static inline bool let_go(const PlannerScratch *scratch, PlannerNode *node, unsigned s, float end_sec) {
+    const PlannerStream *stream = &scratch->task.streams[s];
+    PlannerQueue *queue = &node->queues[s];
+    float ready = queue->ready_sec, left_sec = 0;
+    unsigned gone = queue->n_gone;
     while (gone < stream->n) {
         float arrives = stream->arrives_sec[gone], leaves = arrives > ready ? arrives : ready;
         if (leaves >= end_sec)
             break;
-        node->cost += leaves - arrives;
+        left_sec += leaves;
         ready = leaves + HEADWAY_SEC;
         gone++;
     }
-    node->ready_sec[s] = ready;
-    node->gone[s] = (uint8_t)gone;
+    unsigned n = gone - queue->n_gone;
+    if (n == 0)
+        return false;
+    *queue = (PlannerQueue){gone, ready};
+    node->left_sec += left_sec;
+    node->n_gone += n;
+    node->vehicles += n * scratch->factors[s];
+    return true;
 }
 
 /* The stream of the first of `lanes`, which it is taken out of. */
@@ -116,39 +123,36 @@ static unsigned take_stream(const PlannerScratch *scratch, LaneSet *lanes) {
 
 /* The lanes that yield go when those with priority have gone. */
 static void let_slot_go(const PlannerTable *table, const PlannerScratch *scratch, PlannerNode *node,
-                        const Slot *slot) {
+                        float end_sec) {
     const PlannerStream *streams = scratch->task.streams;
     LaneSet serves = table->serves[node->phase] & scratch->lanes, yields = table->yields[node->phase];
     LaneSet busy = 0;
     for (LaneSet left = serves & ~yields; left;) {
-        unsigned s = take_stream(scratch, &left), before = node->gone[s];
-        let_go(node, &streams[s], s, slot->end_sec);
-        busy |= node->gone[s] > before ? (LaneSet)1 << streams[s].lane : 0;
+        unsigned s = take_stream(scratch, &left);
+        if (let_go(scratch, node, s, end_sec))
+            busy |= (LaneSet)1 << streams[s].lane;
     }
     for (LaneSet left = serves & yields; left;) {
         unsigned s = take_stream(scratch, &left);
         for (LaneSet before = busy & table->opposes[node->phase][streams[s].lane]; before;) {
             unsigned o = take_stream(scratch, &before);
-            if (node->ready_sec[s] < node->ready_sec[o])
-                node->ready_sec[s] = node->ready_sec[o];
+            if (node->queues[s].ready_sec < node->queues[o].ready_sec)
+                node->queues[s].ready_sec = node->queues[o].ready_sec;
         }
-        let_go(node, &streams[s], s, slot->end_sec);
+        (void)let_go(scratch, node, s, end_sec);
     }
 }
 
-static void rank_node(const PlannerScratch *scratch, PlannerNode *node, const Slot *slot) {
-    const PlannerTask *task = &scratch->task;
-    float waits = 0;
-    uint32_t hash = (node->phase + 1U) * 2654435761U;
-    for (unsigned s = 0; s < task->n_streams; s++) {
-        unsigned gone = node->gone[s], arrived = slot->n_arrived[s];
-        if (arrived > gone)
-            waits += (float)(arrived - gone) * (slot->end_sec + WAITING_SEC) -
-                     (scratch->sums[s][arrived] - scratch->sums[s][gone]);
-        hash = (hash ^ gone) * 16777619U;
-    }
-    node->rank = node->cost + waits;
-    node->hash = hash;
+/* What those who have arrived have waited, and WAITING_SEC more for each that is still there, is
+ *
+ *     sum(left - arrived) over those gone + sum(end + WAITING - arrived) over the others
+ *   = sum(left) - n_gone * (end + WAITING) + what is the same for all sequences of the slot. */
+static float rank_of(const PlannerNode *node, float end_sec) {
+    return node->left_sec - (float)node->n_gone * (end_sec + WAITING_SEC);
+}
+
+static uint32_t hash_of(const PlannerNode *node) {
+    return node->vehicles ^ (node->phase + 1U) * HASH_FACTOR;
 }
 
 static void change_phase(const PlannerTable *table, const PlannerScratch *scratch, PlannerNode *node,
@@ -159,10 +163,10 @@ static void change_phase(const PlannerTable *table, const PlannerScratch *scratc
         unsigned s = take_stream(scratch, &left);
         bool has_to_wait = set_has(clears, scratch->task.streams[s].lane);
         float green = now_sec + START_UP_SEC + (has_to_wait ? table->intergreen_sec : 0);
-        if (node->ready_sec[s] < green)
-            node->ready_sec[s] = green;
+        if (node->queues[s].ready_sec < green)
+            node->queues[s].ready_sec = green;
     }
-    node->cost += CHANGE_SEC;
+    node->left_sec += CHANGE_SEC;
     node->fresh = table->phases[phase] & ~table->phases[from];
     node->served |= table->phases[phase];
     node->begun_sec = now_sec + (table->has_clearance[from][phase] ? table->intergreen_sec : 0);
@@ -204,42 +208,48 @@ static PhaseSet allowed_by_guard(const PlannerTable *table, const PlannerTask *t
 
 /* --- the search --- */
 
+/* Without the queues that there are not: they are most of a node. */
+static void copy_node(PlannerNode *to, const PlannerNode *from, unsigned n_streams) {
+    memcpy(to, from, offsetof(PlannerNode, queues) + n_streams * sizeof *from->queues);
+}
+
 static unsigned expand(const PlannerTable *table, PlannerScratch *scratch, const PlannerNode *node,
-                       const Slot *slot, PlannerNode *into, unsigned n_into) {
-    PhaseSet allowed = allowed_by_guard(table, &scratch->task, node, slot->begin_sec);
+                       float begin_sec, float end_sec, PlannerNode *into, unsigned n_into) {
+    PhaseSet allowed = allowed_by_guard(table, &scratch->task, node, begin_sec);
     for (unsigned p = 0; p < table->n_phases; p++) {
-        if (!set_has(allowed, p) || !may_follow(table, &scratch->task, node, p, slot->begin_sec))
+        if (!set_has(allowed, p) || !may_follow(table, &scratch->task, node, p, begin_sec))
             continue;
-        PlannerNode *next = &into[n_into++];
-        *next = *node;
+        PlannerNode *next = &into[n_into];
+        copy_node(next, node, scratch->task.n_streams);
         if (p != node->phase)
-            change_phase(table, scratch, next, p, slot->begin_sec);
-        if (slot->begin_sec <= 0)
+            change_phase(table, scratch, next, p, begin_sec);
+        if (begin_sec <= 0)
             next->first = (uint8_t)p;
-        let_slot_go(table, scratch, next, slot);
-        rank_node(scratch, next, slot);
+        let_slot_go(table, scratch, next, end_sec);
+        scratch->marks[n_into++] = (PlannerMark){rank_of(next, end_sec), hash_of(next)};
     }
     return n_into;
 }
 
 /* Of nodes with the same phase that let the same vehicles go only the best is worth keeping. Returns how many are
  * left in `kept`. */
-static unsigned drop_twins(PlannerScratch *scratch, const PlannerNode *nodes, unsigned n) {
+static unsigned drop_twins(PlannerScratch *scratch, unsigned n) {
+    const PlannerMark *marks = scratch->marks;
     unsigned n_kept = 0, places = 64;
     while (places < 2 * n)
         places *= 2;
     const unsigned mask = places - 1;
     memset(scratch->twins, 0xFF, places * sizeof *scratch->twins);
     for (unsigned i = 0; i < n; i++) {
-        unsigned at = nodes[i].hash & mask;
+        unsigned at = marks[i].hash & mask;
         while (scratch->twins[at] != NOWHERE &&
-               nodes[scratch->kept[scratch->twins[at]]].hash != nodes[i].hash)
+               marks[scratch->kept[scratch->twins[at]]].hash != marks[i].hash)
             at = (at + 1) & mask;
         uint16_t twin = scratch->twins[at];
         if (twin == NOWHERE) {
             scratch->twins[at] = (uint16_t)n_kept;
             scratch->kept[n_kept++] = (uint16_t)i;
-        } else if (nodes[i].rank < nodes[scratch->kept[twin]].rank) {
+        } else if (marks[i].rank < marks[scratch->kept[twin]].rank) {
             scratch->kept[twin] = (uint16_t)i;
         }
     }
@@ -247,16 +257,17 @@ static unsigned drop_twins(PlannerScratch *scratch, const PlannerNode *nodes, un
 }
 
 /* Hoare's selection: the `n_best` of lowest rank come first, in no order. */
-static void select_best(PlannerScratch *scratch, const PlannerNode *nodes, unsigned n, unsigned n_best) {
+static void select_best(PlannerScratch *scratch, unsigned n, unsigned n_best) {
+    const PlannerMark *marks = scratch->marks;
     uint16_t *kept = scratch->kept;
     int low = 0, high = (int)n - 1, want = (int)n_best - 1;
     while (low < high) {
-        float pivot = nodes[kept[(low + high) / 2]].rank;
+        float pivot = marks[kept[(low + high) / 2]].rank;
         int i = low, j = high;
         while (i <= j) {
-            while (nodes[kept[i]].rank < pivot)
+            while (marks[kept[i]].rank < pivot)
                 i++;
-            while (nodes[kept[j]].rank > pivot)
+            while (marks[kept[j]].rank > pivot)
                 j--;
             if (i > j)
                 break;
@@ -273,13 +284,17 @@ static void select_best(PlannerScratch *scratch, const PlannerNode *nodes, unsig
     }
 }
 
+/* Beside what is the same for all sequences, as in rank_of(). Who comes behind the horizon and goes in the last slot
+ * has cost its wait. */
 static float cost_at_horizon(const PlannerScratch *scratch, const PlannerNode *node) {
     const PlannerTask *task = &scratch->task;
-    float cost = node->cost;
+    float cost = node->left_sec;
     for (unsigned s = 0; s < task->n_streams; s++) {
-        const PlannerStream *stream = &task->streams[s];
-        for (unsigned v = node->gone[s]; v < stream->n && stream->arrives_sec[v] < HORIZON_SEC; v++)
-            cost += HORIZON_SEC - stream->arrives_sec[v] + LEFT_SEC;
+        const float *arrives_sec = task->streams[s].arrives_sec;
+        unsigned gone = node->queues[s].n_gone;
+        for (; gone > 0 && arrives_sec[gone - 1] >= HORIZON_SEC; gone--)
+            cost -= arrives_sec[gone - 1];
+        cost -= (float)gone * (HORIZON_SEC + LEFT_SEC);
     }
     return cost;
 }
@@ -290,26 +305,16 @@ static void begin_search(PlannerScratch *scratch, PlannerNode *root) {
                           .first = (uint8_t)task->phase,
                           .is_root_phase = true,
                           .served = task->green};
+    uint32_t factor = 1;
     scratch->lanes = 0;
     for (unsigned s = 0; s < task->n_streams; s++) {
         const PlannerStream *stream = &task->streams[s];
-        root->ready_sec[s] = stream->ready_sec;
+        root->queues[s].ready_sec = stream->ready_sec;
         scratch->lanes |= (LaneSet)1 << stream->lane;
         scratch->stream_of[stream->lane] = (uint8_t)s;
-        scratch->sums[s][0] = 0;
-        for (unsigned v = 0; v < stream->n; v++)
-            scratch->sums[s][v + 1] = scratch->sums[s][v] + stream->arrives_sec[v];
+        scratch->factors[s] = factor *= HASH_FACTOR;
     }
     scratch->kept[0] = 0;
-}
-
-static void begin_slot(const PlannerTask *task, Slot *slot, float begin_sec, float end_sec) {
-    slot->begin_sec = begin_sec;
-    slot->end_sec = end_sec;
-    for (unsigned s = 0; s < task->n_streams; s++)
-        while (slot->n_arrived[s] < task->streams[s].n &&
-               task->streams[s].arrives_sec[slot->n_arrived[s]] < end_sec)
-            slot->n_arrived[s]++;
 }
 
 /* As many sequences as the intersection's size lets be looked at in the time. */
@@ -323,16 +328,14 @@ unsigned planner_plan(const PlannerTable *table, PlannerScratch *scratch) {
     const unsigned width = beam_width(table, task);
     PlannerNode *from = scratch->nodes[0], *to = scratch->nodes[1];
     unsigned n_kept = 1;
-    Slot slot = {0};
     begin_search(scratch, &from[0]);
     for (float now = 0, length = FIRST_SLOT_SEC; now < HORIZON_SEC; now += length, length = SLOT_SEC) {
         unsigned n = 0;
-        begin_slot(task, &slot, now, now + length);
         for (unsigned i = 0; i < n_kept; i++)
-            n = expand(table, scratch, &from[scratch->kept[i]], &slot, to, n);
-        n_kept = drop_twins(scratch, to, n);
+            n = expand(table, scratch, &from[scratch->kept[i]], now, now + length, to, n);
+        n_kept = drop_twins(scratch, n);
         if (n_kept > width) {
-            select_best(scratch, to, n_kept, width);
+            select_best(scratch, n_kept, width);
             n_kept = width;
         }
         PlannerNode *swapped = from;

@@ -64,26 +64,37 @@ typedef struct PlannerTask {
     PlannerStream streams[LAYOUT_LANES_MAX];
 } PlannerTask;
 
+typedef struct PlannerQueue {
+    unsigned n_gone;
+    float ready_sec; /* the next vehicle goes then at the earliest */
+} PlannerQueue;
+
 /* One sequence of phases up to some slot. */
 typedef struct PlannerNode {
-    float cost; /* of vehicles that have left */
-    float rank; /* ... and of those that wait, so far */
+    float left_sec; /* the sum over those who have gone, and what the changes cost */
+    unsigned n_gone;
+    uint32_t vehicles; /* hash of who has gone */
     float begun_sec;
     GroupSet served; /* green at least once */
     GroupSet fresh;  /* turned green with the present phase */
-    uint32_t hash;
     uint8_t phase, first;
-    bool is_root_phase; /* never switched */
-    uint8_t gone[LAYOUT_LANES_MAX];
-    float ready_sec[LAYOUT_LANES_MAX]; /* the lane's next vehicle goes then at the earliest */
+    bool is_root_phase;                    /* never switched */
+    PlannerQueue queues[LAYOUT_LANES_MAX]; /* of each stream */
 } PlannerNode;
+
+/* What nodes of a slot are compared by. */
+typedef struct PlannerMark {
+    float rank;    /* lowest is best */
+    uint32_t hash; /* the same for the same phase and the same vehicles gone */
+} PlannerMark;
 
 typedef struct PlannerScratch {
     PlannerTask task;
-    LaneSet lanes;                                          /* that have a stream... */
-    uint8_t stream_of[LAYOUT_LANES_MAX];                    /* ... which is its number */
-    float sums[LAYOUT_LANES_MAX][PLANNER_VEHICLES_MAX + 1]; /* of the first so many arrivals */
+    LaneSet lanes;                       /* that have a stream... */
+    uint8_t stream_of[LAYOUT_LANES_MAX]; /* ... which is its number */
+    uint32_t factors[LAYOUT_LANES_MAX];  /* of each stream's vehicles in PlannerNode.vehicles */
     PlannerNode nodes[2][PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
+    PlannerMark marks[PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX]; /* of the nodes that were made last */
     uint16_t kept[PLANNER_BEAM_MAX * SIGNAL_PHASES_MAX];
     uint16_t twins[4096];
 } PlannerScratch;
