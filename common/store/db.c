@@ -7,6 +7,7 @@
 #include "base/macro.h"
 #include "store/hash.h"
 #include "store/row-sum.h"
+#include "store/row-walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,7 +163,7 @@ const DbKind db_traffic = {
     .samples = (const char *const[]){"SELECT sum(length(event_data)) FROM "
                                      "(SELECT event_data FROM sensor_events ORDER BY id DESC LIMIT 10000)",
                                      "SELECT sensor_events FROM totals", NULL},
-    .proofs = row_sum_proofs,
+    .check_rows = row_walk_whole,
     .read_whole_bytes = 16 << 20,
     .after_doubt = "UPDATE totals SET needs_refill = 1",
 };
@@ -179,34 +180,6 @@ static int check_samples(sqlite3 *db, const DbKind *kind, Problem *problem) {
             return r;
     }
     return 0;
-}
-
-static int check_proof(sqlite3 *db, const char *sql, Problem *problem) {
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
-        return db_error(db, "check", problem);
-    int rc = sqlite3_step(statement), r = 0;
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE) /* what must be there for an answer, check_samples() knows */
-        r = db_error(db, "check", problem);
-    else if (rc == SQLITE_ROW && sqlite3_column_type(statement, 0) != SQLITE_NULL)
-        r = problem_set(problem, -EUCLEAN, "check: %s", (const char *)sqlite3_column_text(statement, 0));
-    sqlite3_finalize(statement);
-    return r;
-}
-
-/* What the check of the pages cannot know: whether the rows are those that were written. */
-static int check_proofs(sqlite3 *db, const DbKind *kind, Problem *problem) {
-    int r = 0;
-    for (const char *const *proof = kind->proofs; r >= 0 && proof && *proof; proof++)
-        r = check_proof(db, *proof, problem);
-    return r;
-}
-
-/* Each question is about one moment, but not all about the same: while a moment is looked at the log grows,
- * and the next process must read what it has grown to. */
-int db_check(sqlite3 *db, const DbKind *kind, Problem *problem) {
-    int r = check_all(db, problem);
-    return r < 0 ? r : check_proofs(db, kind, problem);
 }
 
 static bool is_large(const char *path, const DbKind *kind) {
@@ -284,8 +257,8 @@ int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *p
         r = db_migrate(db, kind->schema, (int)kind->schema->n_steps, problem);
     if (r >= 0)
         r = check_samples(db, kind, problem);
-    if (r >= 0 && is_to_read_all)
-        r = check_proofs(db, kind, problem);
+    if (r >= 0 && is_to_read_all && kind->check_rows)
+        r = kind->check_rows(db, problem);
     if (r >= 0 && kind->after_doubt && is_suspect(path))
         r = db_run(db, kind->after_doubt, problem);
     if (r < 0)

@@ -21,9 +21,9 @@ typedef struct DbKind {
     const Schema *schema;
     /* Read in place of the whole when the file is large: each must give a row. Ends with NULL. */
     const char *const *samples;
-    /* Asked about the whole when all of it is read: a sentence about what is wrong, or NULL. Ends with NULL;
-     * may be NULL. */
-    const char *const *proofs;
+    /* When all of it is read, what the check of the pages cannot know: whether the rows are those that were
+     * written. 0, -EUCLEAN or db_error(). May be NULL. */
+    int (*check_rows)(sqlite3 *db, Problem *problem);
     int64_t read_whole_bytes; /* a file up to this size is read whole whenever it is opened */
     /* Run when a file that was suspected (db_mark_suspect()) turns out to be whole; may be NULL. */
     const char *after_doubt;
@@ -33,17 +33,14 @@ extern const DbKind db_traffic; /* a store's records */
 
 /* Opens (and makes) a file as its one writer: WAL, synchronous=FULL, never waits for a lock. Checks it,
  * then migrates it to the newest schema. What can be read afterwards is on the disk. 0; 1 when of a large file
- * only a sample was read, and db_check() is for somebody with time; or with a sentence in `problem`:
+ * only a sample was read, and the rest is for somebody with time (file-walk.h); or with a sentence in
+ * `problem`:
  *     -EUCLEAN   damaged; db_set_aside() is the way on
  *     -EINVAL    its schema is newer than this program
  *     -EBUSY, -ENOSPC, -EROFS, -EACCES, -EIO, -ENOMEM
  * Cost: two passes over a file that is read whole, some 5 ms a MiB. */
 int db_open_kind(const char *path, const DbKind *kind, sqlite3 **ret, Problem *problem);
 int db_open(const char *path, sqlite3 **ret, Problem *problem); /* db_traffic */
-
-/* Reads all of an open file and asks all that is to be asked of it. 0, -EUCLEAN: damaged, or db_error(). For a
- * connection of db_open_reader() too; others may write meanwhile. */
-int db_check(sqlite3 *db, const DbKind *kind, Problem *problem);
 
 /* A second connection of the same process that cannot write and never checkpoints. The file must have been
  * opened by db_open() before. Errors as above. */

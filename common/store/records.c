@@ -26,24 +26,22 @@ typedef struct Table {
     const char *sum;           /* what row_sum() is about */
     const char *extra_columns; /* besides the members and the two columns of arrival */
     const char *extra_values;
-    const char *select_oldest; /* id, created_us, and a number for forget() */
+    const char *select_oldest; /* id, created_us, and its mark */
 } Table;
+
+#define OLDEST(table, mark) "SELECT id, created_us, " mark " FROM " table " ORDER BY id LIMIT ?1"
 
 /* ?1 and ?2 are the arrival, ?3 and on the members in the order of messages.def. */
 static const Table tables[] = {
     {MESSAGE_SENSOR_EVENT_RECORD, "sensor_events", ROW_SUM_OF_SENSOR_EVENTS, ", vehicles",
      /* tipo_sensor is the second member, event_data the fifth */
-     ", " VEHICLES_OF("?4", "?7"),
-     "SELECT id, created_us, record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, "
-     "timestamp, event_data)"
-     " FROM sensor_events ORDER BY id LIMIT ?1"},
+     ", " VEHICLES_OF("?4", "?7"), OLDEST("sensor_events", MARK_OF_SENSOR_EVENTS)},
     {MESSAGE_CONGESTION_RECORD, "congestion_history", ROW_SUM_OF_CONGESTION_HISTORY, "", "",
-     "SELECT id, created_us, traffic_state = 'CONGESTION' FROM congestion_history ORDER BY id LIMIT ?1"},
+     OLDEST("congestion_history", MARK_OF_CONGESTION_HISTORY)},
     {MESSAGE_SEMAPHORE_RECORD, "semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES, "", "",
-     "SELECT id, created_us, 0 FROM semaphore_states ORDER BY id LIMIT ?1"},
+     OLDEST("semaphore_states", MARK_OF_SEMAPHORE_STATES)},
     {MESSAGE_PRIORITY_RECORD, "priority_actions", ROW_SUM_OF_PRIORITY_ACTIONS, "", "",
-     "SELECT id, created_us, instr(action_type, 'GREEN_WAVE') > 0 FROM priority_actions ORDER BY id LIMIT "
-     "?1"},
+     OLDEST("priority_actions", MARK_OF_PRIORITY_ACTIONS)},
 };
 _Static_assert(ARRAY_LEN(tables) == RECORD_TABLE_COUNT, "each record has its table");
 _Static_assert(SensorEventRecord_has_sensor_type == 1 && SensorEventRecord_has_event_data == 4,

@@ -13,6 +13,14 @@
 
 typedef struct RecordWriter RecordWriter;
 
+/* SQL: what a row adds to the totals besides that it is there: to event_set, congestion_detections, nothing,
+ * green_waves. */
+#define MARK_OF_SENSOR_EVENTS                                                                                \
+    "record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, timestamp, event_data)"
+#define MARK_OF_CONGESTION_HISTORY "traffic_state = 'CONGESTION'"
+#define MARK_OF_SEMAPHORE_STATES   "0"
+#define MARK_OF_PRIORITY_ACTIONS   "instr(action_type, 'GREEN_WAVE') > 0"
+
 /* What is stored now: what the totals table holds. */
 typedef struct StoreTotals {
     int64_t sensor_events;

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <zlib.h>
 
-/* --- the sum --- */
-
 typedef struct RowSum {
     unsigned long crc;
     size_t n_gathered;
@@ -88,36 +86,3 @@ int row_sum_register(sqlite3 *db) {
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS;
     return sqlite3_create_function(db, "row_sum", -1, flags, NULL, sql_row_sum, NULL, NULL);
 }
-
-/* --- the proofs --- */
-
-/* `also`: when else a row is damaged, asked of rows that have their sum; `facts`: more columns of the pass;
- * `wrong`: further WHEN ... THEN ... about them. */
-#define PROOF(table, columns, also, total, facts, wrong)                                                     \
-    "SELECT CASE WHEN damaged_id IS NOT NULL"                                                                \
-    " THEN printf('row %d of " table " is not what was written', damaged_id)"                                \
-    " WHEN n_rows <> totals." total " THEN printf('" table                                                   \
-    " has %d rows, the totals say %d', n_rows, totals." total ") " wrong " END "                             \
-    "FROM totals, (SELECT count(*) AS n_rows, "                                                              \
-    "min(CASE WHEN " ROW_IS_DAMAGED(table, columns) " THEN id " also " END) AS damaged_id " facts            \
-                                                    " FROM " table ")"
-
-const char *const row_sum_proofs[] = {
-    PROOF("sensor_events", ROW_SUM_OF_SENSOR_EVENTS,
-          "WHEN checksum IS NULL THEN NULL "
-          "WHEN vehicles IS NOT " VEHICLES_OF("tipo_sensor", "event_data") " THEN id",
-          "sensor_events",
-          ", event_set(record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, timestamp, "
-          "event_data)) AS found_set",
-          "WHEN found_set <> event_set THEN 'the events are not those of the totals'"),
-    PROOF("congestion_history", ROW_SUM_OF_CONGESTION_HISTORY, "", "congestion_records",
-          ", coalesce(sum(traffic_state = 'CONGESTION'), 0) AS n_congested",
-          "WHEN n_congested <> congestion_detections"
-          " THEN printf('%d rows say CONGESTION, the totals say %d', n_congested, congestion_detections)"),
-    PROOF("semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES, "", "semaphore_changes", "", ""),
-    PROOF("priority_actions", ROW_SUM_OF_PRIORITY_ACTIONS, "", "priority_actions",
-          ", coalesce(sum(instr(action_type, 'GREEN_WAVE') > 0), 0) AS n_waves",
-          "WHEN n_waves <> green_waves"
-          " THEN printf('%d rows are green waves, the totals say %d', n_waves, green_waves)"),
-    NULL,
-};

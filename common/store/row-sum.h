@@ -1,6 +1,6 @@
 /* A checksum of each record's row, because SQLite's pages have none: a bit that flips inside a text leaves
- * the file whole and the record wrong. Written with the row, compared when the file is opened and before a
- * row is copied to the other store.
+ * the file whole and the record wrong. Written with the row, compared when the file is checked (row-walk.h) and
+ * before a row is copied to the other store.
  *
  * CRC-32, as in the spool: finds every single flipped bit, and of other faults all but one in four thousand
  * million. It finds faults, not forgers. */
@@ -37,10 +37,6 @@
     "CASE WHEN " sensor_type " = 'espira_inductiva' AND json_type(" event_data                               \
     ", '$.vehiculos_contados') IN ('integer', 'real')"                                                       \
     " THEN json_extract(" event_data ", '$.vehiculos_contados') END"
-
-/* Questions about a whole file, each one pass over a table: its rows against their sums, and how many they
- * are against the totals. The answer is a sentence about what is wrong, or NULL. Ends with NULL. */
-extern const char *const row_sum_proofs[];
 
 /* Makes row_sum(value, ...) known to a connection's SQL. Returns an SQLite result code. */
 int row_sum_register(sqlite3 *db);

@@ -25,7 +25,7 @@ struct Database {
     RecordWriter *writer;
     StoreTotals known; /* while there is no writer: what it knew */
     Reader *reader;
-    FileCheck *check; /* NULL: the file was read whole, or is known to be whole by now */
+    FileCheck *check; /* NULL: no check runs, because the file was read whole or its check has ended */
     Intake intake;
     IntakeTable *cursors; /* from the first opening on */
     GroupCommit *group;

@@ -1,6 +1,7 @@
 """A store on a bad disk: full, read-only, broken, slow, locked, damaged, or with its file taken away. In each case nothing is acknowledged that
 is not safe, the store says what is wrong, and goes on by itself when it can."""
 import os
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -334,9 +335,23 @@ def test_large_file_is_read_when_the_store_is_at_work_already(make_store):
     store = make_store()
     make_large(store)
     store.start()
+    store.stop()  # in the middle of it
+    store.start()
     store.city.wait_log(store.title, "All of .* is whole")
     store.stop()
     store.assert_exactly(range(1, 3001))
+
+
+def test_old_records_go_when_a_large_file_has_been_read(make_store):
+    store = make_store(keep_rows=100)
+    make_large(store)
+    store.start()
+    store.beat(safe_until=store.beat()["committed_until"])
+    store.wait_stored(100)
+    log = store.process.log()
+    assert re.search("All of .* is whole", log), "rows were deleted under the check"
+    store.stop()
+    store.assert_exactly(range(2901, 3001))
 
 
 def test_bit_that_flipped_in_a_large_file_ends_the_store_and_it_begins_anew(make_store):
