@@ -1,18 +1,10 @@
-/* What json-c lets through although it is no JSON, or is JSON that would change its meaning on the way: see
- * json-text.c. */
+/* Parts of a JSON text, as slices of it. */
 #pragma once
 
-#include "base/problem.h"
 #include "wire/messages.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Checks the characters, strings and numbers of a JSON text, not its grammar: that is json-c's part,
- * afterwards. 0: *ret_n_members is how many members the objects of the text have, all depths together.
- * -EBADMSG: *ret_refusal says which kind, `problem` what came and at which byte. Cost: one pass. */
-int strict_json_check(const char *text, size_t size, size_t *ret_n_members, Refusal *ret_refusal,
-                      Problem *problem);
 
 /* The value of member number `index` (from 0) of the object `text`, as a slice of it. The text must be valid
  * JSON and have that member. */

@@ -1,36 +1,32 @@
-/* The one decoder: bytes -> JSON tree -> the members of a descriptor. Knows no message by name.
+/* The one decoder: bytes -> tokens of JSON -> the members of a descriptor. Knows no message by name.
  *
- * The order matters: size first, because it is free; then UTF-8; then JSON (strict-json.c); then the members.
+ * The order matters: size first, because it is free; then UTF-8; then JSON (json-tokens.c); then the members.
  * Decoding goes into a scratch message, so that the caller's stays as it was when the last member turns out
  * to be wrong. */
 #include "base/text.h"
 #include "wire/endpoints.h"
-#include "wire/json-text.h"
+#include "wire/json-tokens.h"
 #include "wire/message-table.h"
 #include "wire/messages.h"
-#include "wire/strict-json.h"
 #include "wire/timestamp.h"
 
 #include <errno.h>
-#include <json-c/json.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct Decoder {
-    struct json_tokener *tokener;
+    JsonTokens *tokens;
     Message scratch;
     char *nested; /* where NESTED members are kept until the next use */
     size_t nested_size, nested_capacity;
 };
 
-/* Where a refusal is written, and the text the tree was made from. */
 typedef struct Decoding {
     Decoder *decoder;
+    const JsonTokens *tokens; /* the decoder's */
     const MessageDescriptor *descriptor;
-    struct json_object *members;
-    JsonText members_text;
+    const JsonToken *members; /* the object */
     Refusal *ret_refusal;
     Problem *problem;
 } Decoding;
@@ -39,9 +35,9 @@ int decoder_new(Decoder **ret) {
     scoped(decoder_freep) Decoder *decoder = calloc(1, sizeof *decoder);
     if (!decoder)
         return -ENOMEM;
-    decoder->tokener = strict_json_tokener();
-    if (!decoder->tokener)
-        return -ENOMEM;
+    int r = json_tokens_new(&decoder->tokens);
+    if (r < 0)
+        return r;
     *ret = take(decoder);
     return 0;
 }
@@ -49,138 +45,129 @@ int decoder_new(Decoder **ret) {
 Decoder *decoder_free(Decoder *decoder) {
     if (!decoder)
         return NULL;
-    if (decoder->tokener)
-        json_tokener_free(decoder->tokener);
+    json_tokens_free(decoder->tokens);
     free(decoder->nested);
     free(decoder);
     return NULL;
 }
 
-static int refuse_member(const Decoding *d, const MessageMember *member, struct json_object *value,
+/* A value for a sentence, shortened and printable. */
+static ShownText value_shown(const Decoding *d, const JsonToken *value) {
+    if (value->kind == JSON_OBJECT)
+        return (ShownText){"an object"};
+    if (value->kind == JSON_ARRAY)
+        return (ShownText){"an array"};
+    JsonText source = json_tokens_source(d->tokens, value);
+    return text_shown(source.text, source.size);
+}
+
+static int refuse_member(const Decoding *d, const MessageMember *member, const JsonToken *value,
                          Refusal refusal) {
     *d->ret_refusal = refusal;
     return problem_set(d->problem, -EBADMSG, "%s: member \"%s\": expected %s, got %s",
                        message_label(d->descriptor).text, member->json, member_expected(member).text,
-                       value_shown(value).text);
+                       value_shown(d, value).text);
 }
 
 /* One function per kind: puts a value that is there into the struct. 0 or a refusal; TAKE_ABSENT when it
  * counts as not sent. */
 enum { TAKE_ABSENT = 1 };
-typedef int (*TakeFn)(const Decoding *d, const MessageMember *member, struct json_object *value, void *at);
+typedef int (*TakeFn)(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at);
 
-static int take_text(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_string))
+static void copy_text(void *at, const char *text, size_t size) {
+    memcpy(at, text, size);
+    ((char *)at)[size] = '\0';
+}
+
+static int take_text(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    size_t size = (size_t)json_object_get_string_len(value);
-    if (size == 0 && member->presence != MEMBER_REQUIRED)
+    if (value->size == 0 && member->presence != MEMBER_REQUIRED)
         return TAKE_ABSENT;
-    const char *text = json_object_get_string(value);
-    if (size == 0 || size > member->max_bytes || text_has_control(text, size))
+    if (value->size == 0 || value->size > member->max_bytes || text_has_control(value->text, value->size))
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
-    memcpy(at, text, size + 1);
+    copy_text(at, value->text, value->size);
     return 0;
 }
 
-static int take_token(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_int))
+static int take_token(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_INTEGER)
         return take_text(d, member, value, at);
-    const char *digits = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-    if (!digits || strlen(digits) > member->max_bytes)
+    JsonText digits = json_tokens_source(d->tokens, value);
+    if (digits.size > member->max_bytes)
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
-    strcpy(at, digits);
+    copy_text(at, digits.text, digits.size);
     return 0;
 }
 
-static int take_number(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_double) && !json_object_is_type(value, json_type_int))
+static int take_number(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (!json_token_is_number(value))
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    double number = json_object_get_double(value);
+    double number = json_tokens_number(d->tokens, value);
     if (!(number >= member->min && number <= member->max))
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     *(double *)at = number;
     return 0;
 }
 
-/* True when `value` is a whole number that fits. */
-static bool whole_number(struct json_object *value, int64_t *ret) {
-    if (json_object_is_type(value, json_type_int)) {
-        *ret = json_object_get_int64(value);
-        return *ret < INT64_MAX || json_object_get_uint64(value) == INT64_MAX;
-    }
-    double number = json_object_get_double(value);
-    if (!(fabs(number) < (double)INT64_MAX) || number != trunc(number))
-        return false;
-    *ret = (int64_t)number;
-    return true;
-}
-
-static int take_integer(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_double) && !json_object_is_type(value, json_type_int))
-        return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
+static int take_integer(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
     int64_t number;
-    if (!whole_number(value, &number) || number < member->least || number > member->most)
+    if (!json_token_is_number(value))
+        return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
+    if (!json_tokens_whole_number(d->tokens, value, &number) || number < member->least ||
+        number > member->most)
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     *(int64_t *)at = number;
     return 0;
 }
 
-static int take_choice(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_string))
+static bool says(const JsonToken *value, const char *word) {
+    return value->size == strlen(word) && memcmp(value->text, word, value->size) == 0;
+}
+
+static int take_choice(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    int index = word_index(member->words, json_object_get_string(value));
-    if (index < 0)
+    int index = 0;
+    while (member->words[index] && !says(value, member->words[index]))
+        index++;
+    if (!member->words[index])
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     *(int *)at = index;
     return 0;
 }
 
-static int take_flag(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_boolean))
+static int take_flag(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_TRUE && value->kind != JSON_FALSE)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    *(bool *)at = json_object_get_boolean(value);
+    *(bool *)at = value->kind == JSON_TRUE;
     return 0;
 }
 
-static int take_instant(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_string) ||
-        timestamp_parse(json_object_get_string(value), (size_t)json_object_get_string_len(value), at) < 0)
+static int take_instant(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_STRING || timestamp_parse(value->text, value->size, at) < 0)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
     return 0;
 }
 
-/* The place of `name` among the members of `object`, in the order they were written. */
-static size_t member_index(struct json_object *object, const char *name) {
-    size_t index = 0;
-    json_object_object_foreach(object, key, value) {
-        (void)value;
-        if (strcmp(key, name) == 0)
-            break;
-        index++;
-    }
-    return index;
-}
-
-/* Keeps the text as it came: written again by json-c, numbers and escapes could look different. */
-static int take_nested(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
-    if (!json_object_is_type(value, json_type_object) && !json_object_is_type(value, json_type_array))
+/* Keeps the text as it came: written anew, numbers and escapes could look different. */
+static int take_nested(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
+    if (value->kind != JSON_OBJECT && value->kind != JSON_ARRAY)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    JsonText source =
-        object_text_value(d->members_text.text, d->members_text.size, member_index(d->members, member->json));
+    JsonText source = json_tokens_source(d->tokens, value);
     Decoder *decoder = d->decoder;
     char *kept = decoder->nested + decoder->nested_size;
-    memcpy(kept, source.text, source.size);
-    kept[source.size] = '\0';
+    copy_text(kept, source.text, source.size);
     decoder->nested_size += source.size + 1;
     *(JsonText *)at = (JsonText){.text = kept, .size = source.size};
     return 0;
 }
 
-static int take_literal(const Decoding *d, const MessageMember *member, struct json_object *value, void *at) {
+static int take_literal(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
     (void)at;
-    if (!json_object_is_type(value, json_type_string))
+    if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    if (strcmp(json_object_get_string(value), member->literal) != 0)
+    if (!says(value, member->literal))
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     return 0;
 }
@@ -198,13 +185,14 @@ static int refuse_missing(const Decoding *d, const MessageMember *member) {
 }
 
 static int take_members(const Decoding *d, MessageTag tag, Message *message) {
+    uint32_t hint = 0;
     memset(message, 0, sizeof *message);
     message->tag = tag;
     for (size_t i = 0; i < d->descriptor->n_members; i++) {
         const MessageMember *member = &d->descriptor->members[i];
-        struct json_object *value = NULL;
+        const JsonToken *value = json_tokens_member(d->tokens, d->members, member->json, &hint);
         int r = TAKE_ABSENT;
-        if (json_object_object_get_ex(d->members, member->json, &value) && value)
+        if (value && value->kind != JSON_NULL)
             r = take_fns[member->kind](d, member, value, member_at(message, member));
         if (r < 0)
             return r;
@@ -239,55 +227,59 @@ static int check_frame(const Decoding *d, MessageFamily family, const char *fram
     return 0;
 }
 
-/* The message of `family` whose word on the wire is `name`; for families without words, their only one. */
-static int find_message(const Decoding *d, MessageFamily family, const char *name, size_t size,
-                        MessageTag *ret) {
+static int refuse_name(const Decoding *d, MessageFamily family, const char *name, size_t size) {
     char known[128] = "";
     size_t used = 0;
-    for (MessageTag tag = 0; tag < MESSAGE_TAG_COUNT; tag++) {
-        const MessageDescriptor *candidate = &message_descriptors[tag];
-        if (candidate->family != family)
-            continue;
-        if (strlen(candidate->wire_name) == size && memcmp(candidate->wire_name, name, size) == 0) {
-            *ret = tag;
-            return 0;
-        }
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
-                                 candidate->wire_name);
-    }
+    for (MessageTag tag = 0; tag < MESSAGE_TAG_COUNT; tag++)
+        if (message_descriptors[tag].family == family)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                                     message_descriptors[tag].wire_name);
     *d->ret_refusal = REFUSAL_UNKNOWN_TYPE;
     return problem_set(d->problem, -EBADMSG, "%s: expected one of %s, got \"%s\"",
                        message_family_words[family], known, text_shown(name, size).text);
 }
 
+/* The message of `family` whose word on the wire is `name`; for families without words, their only one. */
+static int find_message(const Decoding *d, MessageFamily family, const char *name, size_t size,
+                        MessageTag *ret) {
+    for (MessageTag tag = 0; tag < MESSAGE_TAG_COUNT; tag++) {
+        const MessageDescriptor *candidate = &message_descriptors[tag];
+        if (candidate->family == family && strlen(candidate->wire_name) == size &&
+            memcmp(candidate->wire_name, name, size) == 0) {
+            *ret = tag;
+            return 0;
+        }
+    }
+    return refuse_name(d, family, name, size);
+}
+
 /* {"type": T, "data": {...}} */
-static int open_record(Decoding *d, struct json_object *tree, MessageTag *ret) {
+static int open_record(Decoding *d, MessageTag *ret) {
     static const MessageMember type_member = {.json = "type", .kind = MEMBER_TEXT, .max_bytes = 63};
     static const MessageMember data_member = {.json = "data", .kind = MEMBER_NESTED};
     static const MessageDescriptor envelope = {.wire_name = "", .family = MESSAGE_FAMILY_RECORD};
-    struct json_object *type = NULL, *data = NULL;
+    uint32_t hint = 0;
+    const JsonToken *type = json_tokens_member(d->tokens, d->members, "type", &hint);
+    const JsonToken *data = json_tokens_member(d->tokens, d->members, "data", &hint);
     d->descriptor = &envelope;
-    json_object_object_get_ex(tree, "type", &type);
-    json_object_object_get_ex(tree, "data", &data);
-    if (!type || !data)
-        return refuse_missing(d, type ? &data_member : &type_member);
-    if (!json_object_is_type(type, json_type_string))
+    if (!type || type->kind == JSON_NULL)
+        return refuse_missing(d, &type_member);
+    if (!data || data->kind == JSON_NULL)
+        return refuse_missing(d, &data_member);
+    if (type->kind != JSON_STRING)
         return refuse_member(d, &type_member, type, REFUSAL_WRONG_TYPE);
-    int r = find_message(d, MESSAGE_FAMILY_RECORD, json_object_get_string(type),
-                         (size_t)json_object_get_string_len(type), ret);
+    int r = find_message(d, MESSAGE_FAMILY_RECORD, type->text, type->size, ret);
     if (r < 0)
         return r;
-    if (!json_object_is_type(data, json_type_object))
+    if (data->kind != JSON_OBJECT)
         return refuse_member(d, &data_member, data, REFUSAL_WRONG_TYPE);
     d->members = data;
-    d->members_text =
-        object_text_value(d->members_text.text, d->members_text.size, member_index(tree, "data"));
     return 0;
 }
 
 /* An event that no record could carry on is refused while its sender can still be told. */
 static int check_depth(const Decoding *d, MessageFamily family) {
-    size_t depth = family == MESSAGE_FAMILY_EVENT ? json_text_depth(d->members_text) : 0;
+    size_t depth = family == MESSAGE_FAMILY_EVENT ? json_tokens_depth(d->tokens) : 0;
     if (depth <= EVENT_DEPTH_MAX)
         return 0;
     *d->ret_refusal = REFUSAL_TOO_LARGE;
@@ -312,7 +304,8 @@ static int reserve_nested(Decoder *decoder, size_t frame_size) {
 
 int message_decode(Decoder *decoder, MessageFamily family, const void *frame, size_t size, Message *ret,
                    Refusal *ret_refusal, Problem *problem) {
-    Decoding d = {.decoder = decoder, .ret_refusal = ret_refusal, .problem = problem};
+    Decoding d = {
+        .decoder = decoder, .tokens = decoder->tokens, .ret_refusal = ret_refusal, .problem = problem};
     const char *text = frame, *topic = frame;
     size_t topic_size = 0;
     MessageTag tag = 0;
@@ -331,15 +324,13 @@ int message_decode(Decoder *decoder, MessageFamily family, const void *frame, si
     if (r < 0)
         return r;
 
-    scoped(tree_freep) struct json_object *tree = NULL;
-    d.members_text = (JsonText){.text = text, .size = size - topic_size};
-    r = strict_json_parse(decoder->tokener, text, size - topic_size, &tree, ret_refusal, problem);
+    r = json_tokens_read(decoder->tokens, text, size - topic_size, ret_refusal, problem);
     if (r < 0)
         return r;
-    d.members = tree;
+    d.members = json_tokens_root(decoder->tokens);
     r = check_depth(&d, family);
     if (r >= 0 && family == MESSAGE_FAMILY_RECORD)
-        r = open_record(&d, tree, &tag);
+        r = open_record(&d, &tag);
     if (r < 0)
         return r;
     d.descriptor = &message_descriptors[tag];

@@ -149,7 +149,7 @@ DEFINE_FREEP(Decoder, decoder_free)
 
 /* Decodes one frame of `family`. 0: *ret is complete and every member is within its range. -EBADMSG: refused;
  * *ret_refusal says which kind and `problem` names the member, what was expected and what came. -ENOMEM. *ret
- * is untouched on error. Cost: one json-c parse plus a walk over the descriptor. */
+ * is untouched on error. Cost: one pass over the text plus a walk over the descriptor. */
 int message_decode(Decoder *decoder, MessageFamily family, const void *frame, size_t size, Message *ret,
                    Refusal *ret_refusal, Problem *problem);
 

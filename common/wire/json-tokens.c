@@ -1,0 +1,539 @@
+/* A recursive reader, as deep as objects and arrays may be inside each other.
+ *
+ * Two subtle things. The token of a container is written when it begins and finished when it ends; in between the row
+ * may have moved, so tokens are known by their index. And strtod() is only asked about numbers that something follows
+ * in the text: the text has no NUL behind it. */
+#include "wire/json-tokens.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DEPTH_MAX = 15, /* objects and arrays inside each other */
+    /* Integers up to here fit an int64_t (negative) or a uint64_t, whatever their digits. */
+    NEGATIVE_DIGITS_MAX = 18,
+    POSITIVE_DIGITS_MAX = 19,
+    FEW_MEMBERS = 24, /* of which each name is compared with each other one; more are sorted first */
+};
+
+struct JsonTokens {
+    const char *text;
+    size_t size, depth;
+    JsonToken *tokens;
+    size_t n, capacity;
+    char *unescaped; /* the strings of the text that have escapes, one behind the other */
+    size_t unescaped_size, unescaped_capacity;
+    const JsonToken **names; /* of one object with many members */
+    size_t names_capacity;
+    locale_t locale; /* whose decimal point is a point */
+};
+
+int json_tokens_new(JsonTokens **ret) {
+    JsonTokens *tokens = calloc(1, sizeof *tokens);
+    if (!tokens)
+        return -ENOMEM;
+    tokens->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    *ret = tokens;
+    return 0;
+}
+
+JsonTokens *json_tokens_free(JsonTokens *tokens) {
+    if (!tokens)
+        return NULL;
+    if (tokens->locale)
+        freelocale(tokens->locale);
+    free(tokens->tokens);
+    free(tokens->unescaped);
+    free(tokens->names);
+    free(tokens);
+    return NULL;
+}
+
+/* --- reading --- */
+
+typedef struct Reading {
+    JsonTokens *tokens;
+    const char *at, *end;
+    size_t depth;
+    Refusal *ret_refusal;
+    Problem *problem;
+} Reading;
+
+static int refuse_as(const Reading *reading, Refusal refusal, const char *expected) {
+    size_t left = (size_t)(reading->end - reading->at);
+    *reading->ret_refusal = refusal;
+    if (left == 0)
+        return problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got the end of the text", expected,
+                           reading->tokens->size);
+    return problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got \"%s\"", expected,
+                       (size_t)(reading->at - reading->tokens->text),
+                       text_shown(reading->at, left < 12 ? left : 12).text);
+}
+
+static int refuse(const Reading *reading, const char *expected) {
+    return refuse_as(reading, REFUSAL_NOT_JSON, expected);
+}
+
+static void *grown(void *array, size_t *capacity, size_t needed, size_t element_size) {
+    size_t wanted = *capacity ? *capacity : 64;
+    while (wanted < needed)
+        wanted *= 2;
+    void *moved = realloc(array, wanted * element_size);
+    if (moved)
+        *capacity = wanted;
+    return moved;
+}
+
+/* The index of a new token that begins here, or -ENOMEM. */
+static int add_token(Reading *reading, JsonKind kind) {
+    JsonTokens *tokens = reading->tokens;
+    if (tokens->n == tokens->capacity) {
+        JsonToken *moved = grown(tokens->tokens, &tokens->capacity, tokens->n + 1, sizeof *tokens->tokens);
+        if (!moved)
+            return problem_set(reading->problem, -ENOMEM, "out of memory");
+        tokens->tokens = moved;
+    }
+    tokens->tokens[tokens->n] = (JsonToken){.kind = kind, .begin = (uint32_t)(reading->at - tokens->text)};
+    return (int)tokens->n++;
+}
+
+/* Ends the token here; its index again. */
+static int end_token(Reading *reading, int index) {
+    JsonToken *token = &reading->tokens->tokens[index];
+    token->end = (uint32_t)(reading->at - reading->tokens->text);
+    token->next = (uint32_t)reading->tokens->n;
+    return index;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static void skip_blanks(Reading *reading) {
+    while (reading->at < reading->end &&
+           (*reading->at == ' ' || *reading->at == '\n' || *reading->at == '\r' || *reading->at == '\t'))
+        reading->at++;
+}
+
+/* Whether it comes next, behind blanks; it is passed then. */
+static bool take_byte(Reading *reading, char expected) {
+    skip_blanks(reading);
+    bool is_there = reading->at < reading->end && *reading->at == expected;
+    reading->at += is_there;
+    return is_there;
+}
+
+/* --- strings --- */
+
+/* The four hexadecimal digits after \u, or -1. */
+static int code_unit(const char *at, const char *end) {
+    if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+        return -1;
+    int value = 0;
+    for (int i = 2; i < 6; i++) {
+        char lower = (char)(at[i] | 0x20);
+        if (!is_digit(at[i]) && (lower < 'a' || lower > 'f'))
+            return -1;
+        value = value * 16 + (is_digit(at[i]) ? at[i] - '0' : lower - 'a' + 10);
+    }
+    return value;
+}
+
+/* The number of bytes. */
+static int write_utf8(unsigned code, char *to) {
+    static const struct {
+        unsigned below;
+        unsigned char first;
+    } lengths[] = {{0x80, 0}, {0x800, 0xC0}, {0x10000, 0xE0}, {0x110000, 0xF0}};
+    int n = 0;
+    while (code >= lengths[n].below)
+        n++;
+    for (int i = n; i > 0; i--, code >>= 6)
+        to[i] = (char)(0x80 | (code & 0x3F));
+    to[0] = (char)(lengths[n].first | code);
+    return n + 1;
+}
+
+/* \uXXXX, or two of them that are one character. The number of bytes written, or a refusal. */
+static int read_code(Reading *reading, char *to) {
+    int unit = code_unit(reading->at, reading->end);
+    if (unit < 0)
+        return refuse(reading, "expected four hexadecimal digits behind \\u");
+    if (unit == 0)
+        return refuse(reading, "expected text without NUL characters");
+    bool is_high = unit >= 0xD800 && unit < 0xDC00, is_low = unit >= 0xDC00 && unit < 0xE000;
+    int next = is_high ? code_unit(reading->at + 6, reading->end) : 0;
+    if (is_low || (is_high && (next < 0xDC00 || next > 0xDFFF)))
+        return refuse_as(reading, REFUSAL_NOT_UTF8, "expected both halves of a surrogate pair");
+    reading->at += is_high ? 12 : 6;
+    unsigned code =
+        is_high ? 0x10000U + ((unsigned)(unit - 0xD800) << 10) + (unsigned)(next - 0xDC00) : (unsigned)unit;
+    return write_utf8(code, to);
+}
+
+/* The number of bytes written, or a refusal. */
+static int read_escape(Reading *reading, char *to) {
+    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    if (reading->end - reading->at < 2)
+        return refuse(reading, "expected the rest of an escape sequence");
+    char letter = reading->at[1];
+    if (letter == 'u')
+        return read_code(reading, to);
+    const char *known = letter ? strchr(letters, letter) : NULL;
+    if (!known)
+        return refuse(reading, "expected an escape sequence");
+    *to = meanings[known - letters];
+    reading->at += 2;
+    return 1;
+}
+
+static void skip_plain(Reading *reading) {
+    const char *at = reading->at;
+    while (at < reading->end && (unsigned char)*at >= ' ' && *at != '"' && *at != '\\')
+        at++;
+    reading->at = at;
+}
+
+/* All strings of a text together are never longer than the text. */
+static int reserve_unescaped(Reading *reading) {
+    JsonTokens *tokens = reading->tokens;
+    if (tokens->unescaped_size > 0 || tokens->unescaped_capacity >= tokens->size)
+        return 0;
+    char *moved = grown(tokens->unescaped, &tokens->unescaped_capacity, tokens->size, 1);
+    if (!moved)
+        return problem_set(reading->problem, -ENOMEM, "out of memory");
+    tokens->unescaped = moved;
+    return 0;
+}
+
+/* Goes on at the first escape of a string whose plain beginning is behind it. */
+static int read_escaped(Reading *reading, const char *begin, JsonText *ret) {
+    JsonTokens *tokens = reading->tokens;
+    int r = reserve_unescaped(reading);
+    if (r < 0)
+        return r;
+    char *text = tokens->unescaped + tokens->unescaped_size, *to = text;
+    while (r >= 0) {
+        size_t n_plain = (size_t)(reading->at - begin);
+        memcpy(to, begin, n_plain);
+        to += n_plain;
+        if (reading->at == reading->end || *reading->at != '\\')
+            break;
+        r = read_escape(reading, to);
+        to += r > 0 ? r : 0;
+        begin = reading->at;
+        skip_plain(reading);
+    }
+    *ret = (JsonText){text, (size_t)(to - text)};
+    tokens->unescaped_size += ret->size;
+    return r < 0 ? r : 0;
+}
+
+static int read_string(Reading *reading) {
+    int index = add_token(reading, JSON_STRING), r = 0;
+    const char *begin = ++reading->at;
+    skip_plain(reading);
+    JsonText said = {begin, (size_t)(reading->at - begin)};
+    if (index >= 0 && reading->at < reading->end && *reading->at == '\\')
+        r = read_escaped(reading, begin, &said);
+    if (index < 0 || r < 0)
+        return index < 0 ? index : r;
+    if (reading->at == reading->end)
+        return refuse(reading, "expected the end of a string");
+    if (*reading->at != '"')
+        return refuse(reading, "expected control characters to be escaped");
+    reading->at++;
+    reading->tokens->tokens[index].text = said.text;
+    reading->tokens->tokens[index].size = (uint32_t)said.size;
+    return end_token(reading, index);
+}
+
+/* --- numbers and words --- */
+
+static size_t skip_digits(Reading *reading) {
+    const char *begin = reading->at;
+    while (reading->at < reading->end && is_digit(*reading->at))
+        reading->at++;
+    return (size_t)(reading->at - begin);
+}
+
+/* The fraction and the exponent, which is there at least one of. */
+static bool skip_decimals(Reading *reading) {
+    bool is_whole = true;
+    if (reading->at < reading->end && *reading->at == '.') {
+        reading->at++;
+        is_whole = skip_digits(reading) > 0;
+    }
+    if (is_whole && reading->at < reading->end && (*reading->at | 0x20) == 'e') {
+        reading->at++;
+        reading->at += reading->at < reading->end && (*reading->at == '+' || *reading->at == '-');
+        is_whole = skip_digits(reading) > 0;
+    }
+    return is_whole && reading->at < reading->end;
+}
+
+static uint64_t value_of_digits(const char *digits, size_t n) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < n; i++)
+        value = value * 10 + (uint64_t)(digits[i] - '0');
+    return value;
+}
+
+static int read_number(Reading *reading) {
+    const char *begin = reading->at;
+    int index = add_token(reading, JSON_INTEGER);
+    if (index < 0)
+        return index;
+    bool is_negative = *begin == '-';
+    reading->at += is_negative;
+    const char *digits = reading->at;
+    size_t n_digits = skip_digits(reading);
+    bool is_integer = reading->at == reading->end || (*reading->at != '.' && (*reading->at | 0x20) != 'e');
+    bool is_number =
+        n_digits > 0 && (n_digits == 1 || *digits != '0') && (is_integer || skip_decimals(reading));
+    Refusal refusal = is_number ? REFUSAL_OUT_OF_RANGE : REFUSAL_NOT_JSON;
+    JsonToken *token = &reading->tokens->tokens[index];
+    if (is_number && is_integer && n_digits <= (is_negative ? NEGATIVE_DIGITS_MAX : POSITIVE_DIGITS_MAX)) {
+        token->magnitude = value_of_digits(digits, n_digits);
+        return end_token(reading, index);
+    }
+    if (is_number && !is_integer) {
+        token->kind = JSON_DECIMAL;
+        token->number = strtod_l(begin, NULL, reading->tokens->locale);
+        if (isfinite(token->number))
+            return end_token(reading, index);
+    }
+    reading->at = begin;
+    return refuse_as(reading, refusal,
+                     !is_number   ? "expected a JSON number"
+                     : is_integer ? "expected an integer of at most 18 digits"
+                                  : "expected a number up to 1.8e308");
+}
+
+static int read_word(Reading *reading, const char *word, JsonKind kind) {
+    size_t size = strlen(word);
+    if ((size_t)(reading->end - reading->at) < size || memcmp(reading->at, word, size) != 0)
+        return refuse(reading, "expected JSON");
+    int index = add_token(reading, kind);
+    if (index < 0)
+        return index;
+    reading->at += size;
+    return end_token(reading, index);
+}
+
+/* --- containers --- */
+
+static int read_value(Reading *reading);
+
+static bool is_same_name(const JsonToken *a, const JsonToken *b) {
+    return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+}
+
+static int in_order(const void *a, const void *b) {
+    const JsonToken *one = *(const JsonToken *const *)a, *other = *(const JsonToken *const *)b;
+    if (one->size != other->size)
+        return one->size < other->size ? -1 : 1;
+    return memcmp(one->text, other->text, one->size);
+}
+
+/* Each name with all before it: for few members cheaper than anything that needs to be prepared. */
+static bool has_twins_of_few(const JsonToken *tokens, size_t first, size_t behind) {
+    for (size_t i = first; i < behind; i = tokens[i + 1].next)
+        for (size_t j = first; j < i; j = tokens[j + 1].next)
+            if (is_same_name(&tokens[i], &tokens[j]))
+                return true;
+    return false;
+}
+
+/* 1, 0 or -ENOMEM. */
+static int has_twins_of_many(JsonTokens *tokens, size_t first, size_t n_members) {
+    size_t n = 0;
+    if (n_members > tokens->names_capacity) {
+        const JsonToken **moved =
+            grown((void *)tokens->names, &tokens->names_capacity, n_members, sizeof *moved);
+        if (!moved)
+            return -ENOMEM;
+        tokens->names = moved;
+    }
+    for (size_t i = first; i < tokens->n; i = tokens->tokens[i + 1].next)
+        tokens->names[n++] = &tokens->tokens[i];
+    qsort((void *)tokens->names, n, sizeof *tokens->names, in_order);
+    for (size_t i = 1; i < n; i++)
+        if (is_same_name(tokens->names[i - 1], tokens->names[i]))
+            return 1;
+    return 0;
+}
+
+/* Of the object that ends here, whose first name is token `first`. */
+static int check_names(Reading *reading, size_t first, size_t n_members) {
+    JsonTokens *tokens = reading->tokens;
+    int r = n_members <= FEW_MEMBERS ? has_twins_of_few(tokens->tokens, first, tokens->n)
+                                     : has_twins_of_many(tokens, first, n_members);
+    if (r < 0)
+        return problem_set(reading->problem, r, "out of memory");
+    *reading->ret_refusal = REFUSAL_NOT_JSON;
+    return r == 0 ? 0
+                  : problem_set(reading->problem, -EBADMSG,
+                                "expected one JSON object, got one with two members of the same name");
+}
+
+static int read_member(Reading *reading) {
+    skip_blanks(reading);
+    if (reading->at == reading->end || *reading->at != '"')
+        return refuse(reading, "expected the name of a member");
+    int r = read_string(reading);
+    if (r < 0)
+        return r;
+    if (!take_byte(reading, ':'))
+        return refuse(reading, "expected a colon");
+    return read_value(reading);
+}
+
+static int read_members(Reading *reading) {
+    const size_t first = reading->tokens->n;
+    size_t n_members = 0;
+    if (take_byte(reading, '}'))
+        return 0;
+    do {
+        int r = read_member(reading);
+        if (r < 0)
+            return r;
+        n_members++;
+    } while (take_byte(reading, ','));
+    if (!take_byte(reading, '}'))
+        return refuse(reading, "expected a comma or the end of the object");
+    return check_names(reading, first, n_members);
+}
+
+static int read_elements(Reading *reading) {
+    if (take_byte(reading, ']'))
+        return 0;
+    do {
+        int r = read_value(reading);
+        if (r < 0)
+            return r;
+    } while (take_byte(reading, ','));
+    return take_byte(reading, ']') ? 0 : refuse(reading, "expected a comma or the end of the array");
+}
+
+static int read_container(Reading *reading, JsonKind kind) {
+    if (reading->depth == DEPTH_MAX)
+        return refuse(reading, "expected less (nesting too deep)");
+    int index = add_token(reading, kind);
+    if (index < 0)
+        return index;
+    reading->at++;
+    reading->depth++;
+    if (reading->depth > reading->tokens->depth)
+        reading->tokens->depth = reading->depth;
+    int r = kind == JSON_OBJECT ? read_members(reading) : read_elements(reading);
+    reading->depth--;
+    return r < 0 ? r : end_token(reading, index);
+}
+
+static int read_value(Reading *reading) {
+    skip_blanks(reading);
+    char c = '\0';
+    if (reading->at < reading->end)
+        c = *reading->at;
+    switch (c) {
+    case '{':
+        return read_container(reading, JSON_OBJECT);
+    case '[':
+        return read_container(reading, JSON_ARRAY);
+    case '"':
+        return read_string(reading);
+    case 't':
+        return read_word(reading, "true", JSON_TRUE);
+    case 'f':
+        return read_word(reading, "false", JSON_FALSE);
+    case 'n':
+        return read_word(reading, "null", JSON_NULL);
+    default:
+        return c == '-' || is_digit(c) ? read_number(reading) : refuse(reading, "expected JSON");
+    }
+}
+
+int json_tokens_read(JsonTokens *tokens, const char *text, size_t size, Refusal *ret_refusal,
+                     Problem *problem) {
+    Reading reading = {
+        .tokens = tokens, .at = text, .end = text + size, .ret_refusal = ret_refusal, .problem = problem};
+    tokens->text = text;
+    tokens->size = size;
+    tokens->n = tokens->depth = tokens->unescaped_size = 0;
+    skip_blanks(&reading);
+    if (reading.at == reading.end || *reading.at != '{')
+        return refuse(&reading, "expected one JSON object");
+    int r = read_value(&reading);
+    if (r < 0)
+        return r;
+    skip_blanks(&reading);
+    return reading.at == reading.end ? 0 : refuse(&reading, "expected nothing more behind the JSON object");
+}
+
+/* --- asking --- */
+
+const JsonToken *json_tokens_root(const JsonTokens *tokens) {
+    return &tokens->tokens[0];
+}
+
+size_t json_tokens_depth(const JsonTokens *tokens) {
+    return tokens->depth;
+}
+
+const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *object, const char *name,
+                                    uint32_t *hint) {
+    const uint32_t first = (uint32_t)(object - tokens->tokens) + 1;
+    const size_t size = strlen(name);
+    if (first == object->next)
+        return NULL;
+    const uint32_t start = *hint > first && *hint < object->next ? *hint : first;
+    uint32_t at = start;
+    do {
+        const JsonToken *found = &tokens->tokens[at], *value = found + 1;
+        at = value->next < object->next ? value->next : first;
+        if (found->size == size && memcmp(found->text, name, size) == 0) {
+            *hint = at;
+            return value;
+        }
+    } while (at != start);
+    return NULL;
+}
+
+JsonText json_tokens_source(const JsonTokens *tokens, const JsonToken *token) {
+    return (JsonText){tokens->text + token->begin, token->end - token->begin};
+}
+
+bool json_token_is_number(const JsonToken *token) {
+    return token->kind == JSON_INTEGER || token->kind == JSON_DECIMAL;
+}
+
+static bool is_negative(const JsonTokens *tokens, const JsonToken *token) {
+    return tokens->text[token->begin] == '-';
+}
+
+double json_tokens_number(const JsonTokens *tokens, const JsonToken *token) {
+    if (token->kind == JSON_DECIMAL)
+        return token->number;
+    double magnitude = (double)token->magnitude;
+    return is_negative(tokens, token) && token->magnitude > 0 ? -magnitude : magnitude;
+}
+
+bool json_tokens_whole_number(const JsonTokens *tokens, const JsonToken *token, int64_t *ret) {
+    if (token->kind == JSON_DECIMAL) {
+        double number = token->number;
+        if (!(fabs(number) < (double)INT64_MAX) || number != trunc(number))
+            return false;
+        *ret = (int64_t)number;
+        return true;
+    }
+    if (token->magnitude > INT64_MAX)
+        return false;
+    *ret = is_negative(tokens, token) ? -(int64_t)token->magnitude : (int64_t)token->magnitude;
+    return true;
+}
