@@ -1,15 +1,14 @@
 /* Text from strangers: well-formedness and display. Knows nothing of what the text means. */
 #include "base/text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { SHOWN_BYTES_MAX = 48 };
 
-/* The length of the well-formed sequence that begins at `b`, or 0. Only the second byte has a range of its
+/* The length of the well-formed sequence that begins at `b` with a byte that is not ASCII, or 0. Only the second byte has a range of its
  * own: that is where overlong forms, surrogates and code points that do not exist are told apart. */
 static size_t sequence_size(const unsigned char *b, size_t size) {
-    if (b[0] < 0x80)
-        return 1;
     size_t length = b[0] >= 0xF0 ? 4 : b[0] >= 0xE0 ? 3 : 2;
     if (b[0] < 0xC2 || b[0] > 0xF4 || length > size)
         return 0;
@@ -23,10 +22,25 @@ static size_t sequence_size(const unsigned char *b, size_t size) {
     return length;
 }
 
+/* Bytes of ASCII that come first, in eights: nearly all text is ASCII and nothing else. */
+static size_t ascii_eights(const unsigned char *b, size_t size) {
+    size_t at = 0;
+    for (uint64_t eight; at + sizeof eight <= size; at += sizeof eight) {
+        memcpy(&eight, b + at, sizeof eight);
+        if (eight & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
 size_t utf8_valid_size(const void *bytes, size_t size) {
     const unsigned char *b = bytes;
-    size_t at = 0;
+    size_t at = ascii_eights(b, size);
     while (at < size) {
+        if (b[at] < 0x80) {
+            at += 1 + ascii_eights(b + at + 1, size - at - 1);
+            continue;
+        }
         size_t length = sequence_size(b + at, size - at);
         if (length == 0)
             break;

@@ -52,6 +52,25 @@ static void ill_formed_sequences_end_the_valid_part(void **state) {
         assert_int_equal(utf8_valid_size(texts[i], strlen(texts[i])), 2);
 }
 
+/* Most bytes are looked at eight at a time. */
+static void ill_formed_bytes_are_found_at_any_place_of_any_text(void **state) {
+    (void)state;
+    char text[48];
+    for (size_t size = 1; size <= sizeof text; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (size_t wide = 0; wide + 2 <= at || wide == 0; wide++) {
+                memset(text, 'a', sizeof text);
+                if (at >= 2)
+                    memcpy(text + wide, "\xC3\xB1", 2);
+                text[at] = '\x80';
+                assert_int_equal(utf8_valid_size(text, size), at);
+            }
+        }
+        memset(text, 'a', sizeof text);
+        assert_int_equal(utf8_valid_size(text, size), size);
+    }
+}
+
 static void nul_is_a_byte_like_others(void **state) {
     (void)state;
     assert_int_equal(utf8_valid_size("a\0b", 3), 3);
@@ -98,6 +117,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_sequences_are_valid_to_their_end),
         cmocka_unit_test(ill_formed_sequences_end_the_valid_part),
+        cmocka_unit_test(ill_formed_bytes_are_found_at_any_place_of_any_text),
         cmocka_unit_test(nul_is_a_byte_like_others),
         cmocka_unit_test(shown_text_is_printable_whatever_came),
         cmocka_unit_test(shown_text_is_cut_above_48_bytes),
