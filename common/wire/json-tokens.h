@@ -1,5 +1,5 @@
 /* One JSON object as a row of tokens: what a decoder that knows which members it wants needs of a text, without a tree.
- * Private to wire; everything that is no message is read with json-c.
+ * For messages and what becomes one; everything else is read with json-c.
  *
  * Stricter than json-c is with all its flags: the text is exactly one object by RFC 8259, each object in it has each
  * name once, strings hold text (no NUL, no half of a surrogate pair), integers fit 64 bits whatever their digits, other

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "wire/event.h"
+#include "wire/json-tokens.h"
 #include "wire/timestamp.h"
 #include "wire/view-text.h"
 
@@ -11,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIME_MEMBER_SIZE = sizeof "\"timestamp\":\"\"," + TIMESTAMP_SIZE, TOPIC_MAX_BYTES = 31 };
+enum {
+    TIME_MEMBER_SIZE = sizeof "\"timestamp\":\"\"," + TIMESTAMP_SIZE,
+    TOPIC_MAX_BYTES = 31,
+    TYPE_MAX_BYTES = 31
+};
 
 struct RelayParser {
-    json_tokener *tokener;
+    JsonTokens *tokens; /* of the packet */
     Decoder *decoder;
     char frame[TOPIC_MAX_BYTES + TIME_MEMBER_SIZE + RELAY_PACKET_MAX_BYTES + 2];
 };
@@ -25,10 +30,11 @@ static void json_putp(json_object **object) {
 
 int relay_parser_new(RelayParser **ret) {
     scoped(relay_parser_freep) RelayParser *parser = calloc(1, sizeof *parser);
-    if (!parser || !(parser->tokener = json_tokener_new_ex(8)))
+    if (!parser)
         return -ENOMEM;
-    json_tokener_set_flags(parser->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    int r = decoder_new(&parser->decoder);
+    int r = json_tokens_new(&parser->tokens);
+    if (r >= 0)
+        r = decoder_new(&parser->decoder);
     if (r < 0)
         return r;
     *ret = take(parser);
@@ -37,75 +43,76 @@ int relay_parser_new(RelayParser **ret) {
 
 RelayParser *relay_parser_free(RelayParser *parser) {
     if (parser) {
-        if (parser->tokener)
-            json_tokener_free(parser->tokener);
+        json_tokens_free(parser->tokens);
         decoder_free(parser->decoder);
         free(parser);
     }
     return NULL;
 }
 
-/* Reads the packet as an object; its members are the decoder's business, here they are only looked for. */
-static int parse_object(RelayParser *parser, const char *packet, size_t size, json_object **ret,
-                        Refusal *ret_refusal, Problem *problem) {
+/* Reads the packet as an object; what its members say is the decoder's business, here they are only looked for. */
+static int read_object(RelayParser *parser, const char *packet, size_t size, Refusal *ret_refusal,
+                       Problem *problem) {
     *ret_refusal = REFUSAL_TOO_LARGE;
     if (size > RELAY_PACKET_MAX_BYTES)
         return problem_set(problem, -EBADMSG, "expected a packet of at most %d bytes, got %zu",
                            RELAY_PACKET_MAX_BYTES, size);
-    *ret_refusal = REFUSAL_NOT_JSON;
-    json_tokener_reset(parser->tokener);
-    scoped(json_putp) json_object *object = json_tokener_parse_ex(parser->tokener, packet, (int)size);
-    if (json_tokener_get_error(parser->tokener) != json_tokener_success ||
-        !json_object_is_type(object, json_type_object))
-        return problem_set(problem, -EBADMSG, "expected a JSON object, got \"%s\"",
-                           text_shown(packet, size).text);
-    *ret = take(object);
-    return 0;
+    size_t valid = utf8_valid_size(packet, size);
+    *ret_refusal = REFUSAL_NOT_UTF8;
+    if (valid < size)
+        return problem_set(problem, -EBADMSG, "expected UTF-8, got \"%s\" at byte %zu",
+                           text_shown(packet + valid, size - valid < 12 ? size - valid : 12).text, valid);
+    return json_tokens_read(parser->tokens, packet, size, ret_refusal, problem);
 }
 
-static int read_id(json_object *object, RelayId *ret, Refusal *ret_refusal, Problem *problem) {
-    json_object *id;
-    if (!json_object_object_get_ex(object, "id", &id)) {
+static const JsonToken *find(const RelayParser *parser, const char *name) {
+    uint32_t hint = 0;
+    return json_tokens_member(parser->tokens, json_tokens_root(parser->tokens), name, &hint);
+}
+
+/* As it came: whoever sent it looks for the same text in the answer. */
+static int read_id(const RelayParser *parser, RelayId *ret, Refusal *ret_refusal, Problem *problem) {
+    const JsonToken *id = find(parser, "id");
+    if (!id) {
         *ret_refusal = REFUSAL_MISSING_FIELD;
         return problem_set(problem, -EBADMSG, "id is missing");
     }
-    bool is_text =
-        json_object_is_type(id, json_type_string) && json_object_get_string_len(id) <= RELAY_ID_MAX_BYTES;
-    if (!is_text && !json_object_is_type(id, json_type_int)) {
+    JsonText source = json_tokens_source(parser->tokens, id);
+    bool is_text = id->kind == JSON_STRING && id->size <= RELAY_ID_MAX_BYTES;
+    if (!is_text && id->kind != JSON_INTEGER) {
         *ret_refusal = REFUSAL_WRONG_TYPE;
         return problem_set(problem, -EBADMSG,
-                           "id: expected a whole number or a text of at most %d bytes, got %.64s",
-                           RELAY_ID_MAX_BYTES, json_object_to_json_string(id));
+                           "id: expected a whole number or a text of at most %d bytes, got %s",
+                           RELAY_ID_MAX_BYTES, text_shown(source.text, source.size).text);
     }
-    (void)snprintf(ret->json, sizeof ret->json, "%s",
-                   json_object_to_json_string_ext(id, JSON_C_TO_STRING_PLAIN));
+    memcpy(ret->json, source.text, source.size);
+    ret->json[source.size] = '\0';
     return 0;
 }
 
 /* A time that is null is not asked for here: the decoder says what it thinks of it. */
-static bool has_time(json_object *object) {
-    return json_object_object_get_ex(object, "timestamp", NULL) ||
-           json_object_object_get_ex(object, "timestamp_fin", NULL);
+static bool has_time(const RelayParser *parser) {
+    return find(parser, "timestamp") || find(parser, "timestamp_fin");
 }
 
 /* A kind may have several events; which one this is stands in the type of sensor. */
-static const char *topic_of(SensorKind kind, json_object *object) {
-    json_object *type;
-    const char *word = "";
-    if (json_object_object_get_ex(object, "tipo_sensor", &type) &&
-        json_object_is_type(type, json_type_string))
-        word = json_object_get_string(type);
+static const char *topic_of(const RelayParser *parser, SensorKind kind) {
+    const JsonToken *type = find(parser, "tipo_sensor");
+    char word[TYPE_MAX_BYTES + 1] = "";
+    if (type && type->kind == JSON_STRING && type->size <= TYPE_MAX_BYTES)
+        memcpy(word, type->text, type->size);
     return message_wire_name(event_of_type(kind, word));
 }
 
 /* Either a whole identity or none: half of one would be lost without anybody noticing. */
-static int check_identity(json_object *object, const Message *event, Refusal *ret_refusal, Problem *problem) {
+static int check_identity(const RelayParser *parser, const Message *event, Refusal *ret_refusal,
+                          Problem *problem) {
     static const char *const members[] = {"producer_id", "epoch", "seq"};
     if (event_identity(event, NULL))
         return 0;
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        json_object *value;
-        if (json_object_object_get_ex(object, members[i], &value) && value) {
+        const JsonToken *value = find(parser, members[i]);
+        if (value && value->kind != JSON_NULL) {
             *ret_refusal = REFUSAL_MISSING_FIELD;
             return problem_set(problem, -EBADMSG,
                                "producer_id, epoch and seq: expected all three or none, got only some");
@@ -140,21 +147,20 @@ static size_t build_frame(RelayParser *parser, const char *topic, const char *pa
 
 int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t size, Wall now,
                 RelayPacket *ret, Refusal *ret_refusal, Problem *problem) {
-    scoped(json_putp) json_object *object = NULL;
     (void)strcpy(ret->id.json, "null");
-    int r = parse_object(parser, packet, size, &object, ret_refusal, problem);
-    if (r < 0 || (r = read_id(object, &ret->id, ret_refusal, problem)) < 0)
+    int r = read_object(parser, packet, size, ret_refusal, problem);
+    if (r < 0 || (r = read_id(parser, &ret->id, ret_refusal, problem)) < 0)
         return r;
-    bool is_tick = json_object_object_get_ex(object, "k", NULL);
-    bool is_of_now = !is_tick && !has_time(object);
-    const char *topic = is_tick ? message_wire_name(MESSAGE_TICK_EVENT) : topic_of(kind, object);
+    bool is_tick = find(parser, "k");
+    bool is_of_now = !is_tick && !has_time(parser);
+    const char *topic = is_tick ? message_wire_name(MESSAGE_TICK_EVENT) : topic_of(parser, kind);
     size_t frame_size = build_frame(parser, topic, packet, size, is_of_now);
     r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &ret->event,
                        ret_refusal, problem);
     if (r < 0 || is_tick)
         return r;
     r = check_view(&ret->event, ret_refusal, problem);
-    if (r < 0 || (r = check_identity(object, &ret->event, ret_refusal, problem)) < 0)
+    if (r < 0 || (r = check_identity(parser, &ret->event, ret_refusal, problem)) < 0)
         return r;
     if (is_of_now)
         event_set_time(&ret->event, now);

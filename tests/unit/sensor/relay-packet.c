@@ -113,7 +113,7 @@ static void an_identity_of_nulls_is_none(void **state) {
 static void the_id_comes_back_as_it_was(void **state) {
     (void)state;
     static const char *const ids[] = {
-        "17", "-1", "\"a b\"", "\"say \\\"hi\\\"\"", "\"\"", "9223372036854775807"};
+        "17", "-1", "\"a b\"", "\"say \\\"hi\\\"\"", "\"\"", "\"a\\/b \\u0041\"", "9223372036854775807"};
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
         char text[256];
         RelayAnswer answer;
@@ -173,17 +173,20 @@ static void a_packet_with_a_number_of_a_step_is_a_tick(void **state) {
 
 static void what_is_not_one_object_is_refused(void **state) {
     (void)state;
-    assert_refused("", "null", REFUSAL_NOT_JSON, "expected a JSON object");
-    assert_refused("[]", "null", REFUSAL_NOT_JSON, "expected a JSON object");
-    assert_refused("{\"id\":1," CAMERA, "null", REFUSAL_NOT_JSON, "expected a JSON object");
-    assert_refused("{\"id\":1," CAMERA "}{}", "null", REFUSAL_NOT_JSON, "expected a JSON object");
-    assert_refused("{\"id\":1," CAMERA ",\"x\":\"\xff\"}", "null", REFUSAL_NOT_JSON,
-                   "expected a JSON object");
+    assert_refused("", "null", REFUSAL_NOT_JSON, "expected one JSON object");
+    assert_refused("[]", "null", REFUSAL_NOT_JSON, "expected one JSON object");
+    assert_refused("{\"id\":1," CAMERA, "null", REFUSAL_NOT_JSON,
+                   "expected a comma or the end of the object");
+    assert_refused("{\"id\":1," CAMERA "}{}", "null", REFUSAL_NOT_JSON, "expected nothing more behind");
+    assert_refused("{\"id\":1," CAMERA ",\"x\":\"\xff\"}", "null", REFUSAL_NOT_UTF8, "expected UTF-8");
 }
 
-static void repeated_members_are_refused(void **state) {
+/* Which of two ids would be the one? */
+static void repeated_members_are_refused_without_an_id(void **state) {
     (void)state;
-    assert_refused("{\"id\":1," CAMERA ",\"volumen\":4}", "1", REFUSAL_NOT_JSON,
+    assert_refused("{\"id\":1," CAMERA ",\"volumen\":4}", "null", REFUSAL_NOT_JSON,
+                   "two members of the same name");
+    assert_refused("{\"id\":1,\"id\":2," CAMERA "}", "null", REFUSAL_NOT_JSON,
                    "two members of the same name");
 }
 
@@ -229,7 +232,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_an_event_of_the_kind_is_refused_by_name),
         cmocka_unit_test(a_packet_with_a_number_of_a_step_is_a_tick),
         cmocka_unit_test(what_is_not_one_object_is_refused),
-        cmocka_unit_test(repeated_members_are_refused),
+        cmocka_unit_test(repeated_members_are_refused_without_an_id),
         cmocka_unit_test(the_largest_packet_is_taken_and_one_byte_more_is_not),
         cmocka_unit_test(refusals_are_json_whatever_the_reason_says),
     };
