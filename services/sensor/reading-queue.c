@@ -1,3 +1,5 @@
+/* What is pushed in one turn of the loop is sent behind it, together: each frame of its own would wake the thread that writes to
+ * the network. */
 #include "reading-queue.h"
 
 #include "custody/sender.h"
@@ -11,6 +13,8 @@
 struct ReadingQueue {
     FrameRing *ring;
     Sender *sender;
+    sd_event_source *send; /* once, when there is more than the sender knows of */
+    bool is_best_effort;
     size_t max_frames;
     uint64_t last, acknowledged;
     ReadingQueueSpec spec;
@@ -45,6 +49,18 @@ static uint64_t renew_stream(void *userdata) {
     return random_id();
 }
 
+static int on_send(sd_event_source *source, void *userdata) {
+    (void)source;
+    ReadingQueue *queue = userdata;
+    sender_add(queue->sender, queue->last);
+    return 0;
+}
+
+static int make_send(ReadingQueue *queue, Service *service) {
+    int r = sd_event_add_defer(service_event(service), &queue->send, on_send, queue);
+    return r < 0 ? r : sd_event_source_set_enabled(queue->send, SD_EVENT_OFF);
+}
+
 int reading_queue_new(Service *service, const ReadingQueueSpec *spec, ReadingQueue **ret, Problem *problem) {
     const Settings *settings = service_settings(service);
     Protocol protocol = (Protocol)settings->protocol_broker;
@@ -52,8 +68,11 @@ int reading_queue_new(Service *service, const ReadingQueueSpec *spec, ReadingQue
     if (!queue)
         return problem_set(problem, -ENOMEM, "out of memory");
     queue->spec = *spec;
-    queue->max_frames = protocol == PROTOCOL_V0 ? 1 : (size_t)settings->custody_sensor_frames;
+    queue->is_best_effort = protocol == PROTOCOL_V0;
+    queue->max_frames = queue->is_best_effort ? 1 : (size_t)settings->custody_sensor_frames;
     int r = frame_ring_new(&queue->ring);
+    if (r >= 0)
+        r = make_send(queue, service);
     if (r < 0)
         return problem_set(problem, r, "%s", strerror(-r));
     const SenderSpec sender = {
@@ -78,6 +97,7 @@ int reading_queue_new(Service *service, const ReadingQueueSpec *spec, ReadingQue
 
 ReadingQueue *reading_queue_free(ReadingQueue *queue) {
     if (queue) {
+        sd_event_source_disable_unref(queue->send);
         sender_free(queue->sender);
         frame_ring_free(queue->ring);
         free(queue);
@@ -90,7 +110,8 @@ int reading_queue_push(ReadingQueue *queue, const void *frame, size_t size, uint
     if (r < 0)
         return r;
     *ret_position = ++queue->last;
-    sender_add(queue->sender, queue->last);
+    if (queue->is_best_effort || sd_event_source_set_enabled(queue->send, SD_EVENT_ONESHOT) < 0)
+        sender_add(queue->sender, queue->last);
     return 0;
 }
 

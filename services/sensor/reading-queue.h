@@ -28,7 +28,8 @@ int reading_queue_new(Service *service, const ReadingQueueSpec *spec, ReadingQue
 ReadingQueue *reading_queue_free(ReadingQueue *queue); /* what is in it is gone */
 DEFINE_FREEP(ReadingQueue, reading_queue_free)
 
-/* Puts a frame behind the others, also behind the limit: who pushes asks first. 0 or -ENOMEM. */
+/* Puts a frame behind the others, also behind the limit: who pushes asks first. It is sent when this turn of the
+ * loop has ended. 0 or -ENOMEM. */
 int reading_queue_push(ReadingQueue *queue, const void *frame, size_t size, uint64_t *ret_position);
 
 bool reading_queue_is_full(const ReadingQueue *queue);
