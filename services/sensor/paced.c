@@ -5,6 +5,7 @@
 #include "paced.h"
 
 #include "core/pacing.h"
+#include "rounds.h"
 #include "shell/journal.h"
 #include "wire/event.h"
 
@@ -36,9 +37,10 @@ static void next_turn_now(Paced *paced, Mono now) {
     (void)sd_event_source_set_enabled(paced->turn, SD_EVENT_ONESHOT);
 }
 
+/* Readings go out in rounds; each says when it was due. */
 static void next_turn_at(Paced *paced, Mono due) {
-    paced->expected_at = due;
-    timer_set(paced->timer, due);
+    paced->expected_at = round_from(due);
+    timer_set(paced->timer, paced->expected_at);
 }
 
 static void next_turn_never(Paced *paced) {

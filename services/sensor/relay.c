@@ -27,9 +27,12 @@
  *
  * While as many readings wait for the broker as may ([custody] sensor_frames), or nobody subscribes, nothing
  * more is read: the client's sends block, which is the back-pressure. A client that does not read its answers
- * is not read either; nobody else waits for it. So no more answers are ever owed than readings wait. */
+ * is not read either; nobody else waits for it. So no more answers are ever owed than readings wait.
+ *
+ * A client that hands in hundreds of packets a second is read in rounds (rounds.h). */
 #include "relay-answers.h"
 #include "relay-packet.h"
+#include "rounds.h"
 #include "source.h"
 
 #include "shell/city-clock.h"
@@ -53,6 +56,7 @@ enum {
     LISTEN_BACKLOG = 16,
     BELOW_MESSAGES = SD_EVENT_PRIORITY_IDLE + 1
 };
+#define OFTEN_USEC (2 * ROUND_USEC)
 
 typedef struct Relay Relay;
 
@@ -61,6 +65,8 @@ typedef struct Client {
     struct Client *next;
     int fd;
     sd_event_source *io;
+    Mono read;       /* when it was last read to the end */
+    bool is_resting; /* until the next round, unless it hangs up */
     RelayAnswers *owed;
     RelayAnswer answer; /* written but not yet sent, when its size is not 0 */
 } Client;
@@ -72,7 +78,8 @@ struct Relay {
     int listener;
     sd_event_source *accept;
     sd_event_source *answer; /* once, when the broker has committed more */
-    char *own_path;          /* of a socket bound here, to be removed */
+    Timer *rest_timer;
+    char *own_path; /* of a socket bound here, to be removed */
     Client *clients;
     size_t n_clients;
     bool is_running;
@@ -103,7 +110,8 @@ static void drop_client(Client *client) {
 /* What a client is watched for: room for the answer that could not be sent, else packets while they are
  * wanted. */
 static void watch_client(Client *client) {
-    uint32_t events = client->answer.size > 0 ? EPOLLOUT : client->relay->is_running ? EPOLLIN : 0;
+    bool is_read = client->relay->is_running && !client->is_resting;
+    uint32_t events = client->answer.size > 0 ? EPOLLOUT : is_read ? EPOLLIN : 0;
     (void)sd_event_source_set_io_events(client->io, events);
 }
 
@@ -180,6 +188,31 @@ static int handle_packet(Client *client, const char *bytes, size_t size) {
     return 0;
 }
 
+/* Everything it has handed in is read. Who hands in often is read once a round; not a simulator, whose next step waits
+ * for this one. */
+static void rest(Client *client) {
+    Relay *relay = client->relay;
+    Service *service = sensor_service_of(relay->sensor);
+    Mono now = service_now(service);
+    bool is_often = mono_between(client->read, now) < OFTEN_USEC;
+    client->read = now;
+    if (!is_often || city_clock_ticks(service))
+        return;
+    client->is_resting = true;
+    timer_set(relay->rest_timer, round_from(mono_after(now, 1)));
+    watch_client(client);
+}
+
+static int on_rested(Timer *timer, Mono now, void *userdata) {
+    (void)timer, (void)now;
+    Relay *relay = userdata;
+    for (Client *client = relay->clients; client; client = client->next) {
+        client->is_resting = false;
+        watch_client(client);
+    }
+    return 0;
+}
+
 static int on_client(sd_event_source *io, int fd, uint32_t events, void *userdata) {
     (void)io;
     Client *client = userdata;
@@ -191,8 +224,10 @@ static int on_client(sd_event_source *io, int fd, uint32_t events, void *userdat
     }
     for (int i = 0; i < PACKETS_PER_TURN && relay->is_running; i++) {
         ssize_t size = recv(fd, packet, sizeof packet, MSG_DONTWAIT | MSG_TRUNC);
-        if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+            rest(client);
             return 0;
+        }
         if (size <= 0) {
             drop_client(client);
             return 0;
@@ -301,6 +336,7 @@ static Source *relay_free(Source *source) {
         drop_client(relay->clients);
     sd_event_source_disable_unref(relay->accept);
     sd_event_source_disable_unref(relay->answer);
+    timer_free(relay->rest_timer);
     if (relay->listener >= 0)
         close(relay->listener);
     if (relay->own_path)
@@ -325,6 +361,8 @@ static int relay_open(Sensor *sensor, Source **ret, Problem *problem) {
         r = sd_event_add_defer(event, &relay->answer, on_answer, relay);
     if (r >= 0)
         r = sd_event_source_set_enabled(relay->answer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = timer_new(sensor_service_of(sensor), on_rested, relay, &relay->rest_timer);
     if (r >= 0)
         r = open_listener(relay, problem);
     if (r < 0) {
