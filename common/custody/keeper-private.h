@@ -21,9 +21,10 @@ struct Keeper {
 
     Spool *spool;
     DbPlace place;
-    uint64_t promised; /* everything up to here may have been acknowledged to who sent it */
-    Mono commit_at;    /* what waits is committed then; never when nothing waits */
-    Mono waits_since;  /* since when something does */
+    uint64_t promised;  /* everything up to here may have been acknowledged to who sent it */
+    Mono commit_at;     /* what waits is committed then; never when nothing waits */
+    Mono waits_since;   /* since when something does */
+    bool is_in_a_hurry; /* somebody waits for the commit, also while there is more to read */
     Mono last_attempt;
     CommitTrouble trouble;
     bool is_to_reopen, is_full, has_alarm, can_take;

@@ -29,6 +29,7 @@ enum {
 #define LAZY_COMMIT_USEC     USEC_PER_SEC
 #define LEFT_OVER_USEC       (100 * USEC_PER_MSEC) /* between commits that only delete */
 #define TICK_USEC            USEC_PER_SEC
+#define LOOK_AGAIN_USEC      (5 * USEC_PER_MSEC)
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 #define ROOM_AGAIN_RATIO     0.95 /* of the limit: full is over below it */
 
@@ -74,6 +75,7 @@ void keeper_touch(Keeper *keeper) {
 }
 
 void keeper_hurry(Keeper *keeper) {
+    keeper->is_in_a_hurry = true;
     commit_within(keeper, 0);
 }
 
@@ -81,7 +83,10 @@ static bool is_due(const Keeper *keeper) {
     Mono now = service_now(keeper->service);
     if (keeper->trouble.error != 0)
         return mono_reached(now, keeper->trouble.retry_at);
-    return mono_reached(now, keeper->commit_at) || spool_n_pending(keeper->spool) >= FRAMES_PER_COMMIT;
+    if (spool_n_pending(keeper->spool) >= FRAMES_PER_COMMIT)
+        return true;
+    bool may_wait = !keeper->is_in_a_hurry && zhub_is_busy(service_hub(keeper->service));
+    return !may_wait && mono_reached(now, keeper->commit_at);
 }
 
 /* --- committing --- */
@@ -140,6 +145,7 @@ static int follow_failure(Keeper *keeper, int error, const Problem *why) {
 static void follow_success(Keeper *keeper, int n_frames) {
     metric_add(keeper->commits, 1);
     keeper->commit_at = mono_never();
+    keeper->is_in_a_hurry = false;
     keeper->promised = spool_committed(keeper->spool);
     if (commit_trouble_ended(&keeper->trouble))
         keeper_tell_recovery(keeper, service_now(keeper->service), n_frames);
@@ -165,9 +171,12 @@ int keeper_end_batch(Keeper *keeper) {
     return is_due(keeper) ? commit(keeper) : 0;
 }
 
+/* While there is more to read the end of a turn commits, and this only when no such end comes. */
 static int on_commit_time(Timer *timer, Mono now, void *userdata) {
-    (void)timer, (void)now;
-    return keeper_end_batch(userdata);
+    Keeper *keeper = userdata;
+    if (!mono_is_never(keeper->commit_at))
+        timer_set(timer, mono_after(now, LOOK_AGAIN_USEC));
+    return keeper_end_batch(keeper);
 }
 
 static int on_tick(Timer *timer, Mono now, void *userdata) {

@@ -30,6 +30,8 @@
 #include <zmq.h>
 
 #define ASK_ALL_USEC (100 * USEC_PER_MSEC)
+/* Some five times what a commit takes: so much of the time of a process that is always busy goes into committing. */
+#define BUSY_USEC (5 * USEC_PER_MSEC)
 
 struct ZSource {
     ZHub *hub;
@@ -56,6 +58,7 @@ struct ZHub {
     ZSource *next_turn; /* where the search for a ready socket starts; NULL is the first */
     ZHubBatchFn on_batch_end;
     void *batch_userdata;
+    Mono busy_since; /* never when nothing was left to be served behind the last turn */
     uint64_t turns;
 };
 
@@ -115,18 +118,19 @@ static ZSource *next_ready(const ZHub *hub) {
     return NULL;
 }
 
+/* 1: there may be more than its budget; 0: there is no more; or a negative errno. */
 static int serve_input(ZHub *hub, ZSource *source) {
     for (unsigned i = 0; i < source->budget; i++) {
         int r = source->on_readable(source->socket, source->userdata);
         if (r < 0)
             return r;
         if (r == 0)
-            break;
+            return 0;
         /* A handler may free sources (then next_turn moved on) or pause this one. */
         if (hub->next_turn != source || source->is_paused)
-            break;
+            return 0;
     }
-    return 0;
+    return 1;
 }
 
 static int serve(ZHub *hub, ZSource *source) {
@@ -147,10 +151,40 @@ static int serve(ZHub *hub, ZSource *source) {
         int r = serve_input(hub, source);
         if (r < 0)
             return r;
+        if (r > 0)
+            source->has_input = true; /* it is asked before the next sleep */
     }
     if (hub->next_turn == source)
         hub->next_turn = source->next;
     return 0;
+}
+
+static Mono now_of(const ZHub *hub) {
+    uint64_t usec = 0;
+    (void)sd_event_now(hub->event, CLOCK_MONOTONIC, &usec);
+    return (Mono){usec};
+}
+
+bool zhub_is_busy(const ZHub *hub) {
+    return zhub_has_work(hub) && !mono_is_never(hub->busy_since) &&
+           mono_between(hub->busy_since, now_of(hub)) < BUSY_USEC;
+}
+
+/* A turn has ended. */
+static void follow_busyness(ZHub *hub) {
+    if (!zhub_has_work(hub))
+        hub->busy_since = mono_never();
+    else if (mono_is_never(hub->busy_since))
+        hub->busy_since = now_of(hub);
+}
+
+static int end_turn(ZHub *hub) {
+    follow_busyness(hub);
+    bool is_over = !zhub_is_busy(hub);
+    int r = hub->on_batch_end ? hub->on_batch_end(hub->batch_userdata) : 0;
+    if (is_over)
+        hub->busy_since = mono_never();
+    return r;
 }
 
 static int on_work(sd_event_source *work, void *userdata) {
@@ -162,9 +196,7 @@ static int on_work(sd_event_source *work, void *userdata) {
 
     hub->turns++;
     int r = serve(hub, source);
-    if (r >= 0 && hub->on_batch_end)
-        r = hub->on_batch_end(hub->batch_userdata);
-    return r;
+    return r < 0 ? r : end_turn(hub);
 }
 
 static int on_never(sd_event_source *ask, uint64_t usec, void *userdata) {
@@ -187,6 +219,7 @@ int zhub_new(sd_event *event, ZHub **ret) {
     if (!hub)
         return -ENOMEM;
     hub->event = sd_event_ref(event);
+    hub->busy_since = mono_never();
 
     /* A source has to be enabled for its prepare callback to run, so it is one that waits for ever. */
     int r = sd_event_add_time(event, &hub->ask, CLOCK_MONOTONIC, UINT64_MAX, 0, on_never, hub);

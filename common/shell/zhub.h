@@ -36,6 +36,11 @@ void zhub_on_batch_end(ZHub *hub, ZHubBatchFn fn, void *userdata);
 uint64_t zhub_turns(const ZHub *hub);
 bool zhub_has_work(const ZHub *hub);
 
+/* Whether more messages are at hand, and have been for a few milliseconds at most: what ends a batch (a commit) then serves
+ * more of them when it waits for the end of a turn that leaves nothing, or that is the last of these milliseconds. Such
+ * an end comes in any case, unless what is at hand is paused or freed: who waits for it sets a timer, too. */
+bool zhub_is_busy(const ZHub *hub);
+
 /* `budget`: messages served per turn; budget times the slowest handler must stay below the tolerated lateness
  * of timers. The socket stays the caller's; free the source before zmq_close(). A handler may free any
  * source, its own too. */

@@ -243,9 +243,11 @@ Mono group_commit_deadline(const GroupCommit *group) {
                                           : mono_never();
 }
 
-bool group_commit_is_due(const GroupCommit *group, Mono now) {
-    bool is_full = group->trouble.error == 0 && group->rows_waiting >= group->limits.max_rows;
-    return is_full || mono_reached(now, group_commit_deadline(group));
+bool group_commit_is_due(const GroupCommit *group, Mono now, bool has_more) {
+    bool is_well = group->trouble.error == 0;
+    if (is_well && group->rows_waiting >= group->limits.max_rows)
+        return true;
+    return !(is_well && has_more) && mono_reached(now, group_commit_deadline(group));
 }
 
 bool group_commit_can_commit(const GroupCommit *group) {

@@ -67,7 +67,9 @@ bool group_commit_want_refill(GroupCommit *group);
 
 /* When group_commit_run() has something to do; mono_never() when nothing waits. */
 Mono group_commit_deadline(const GroupCommit *group);
-bool group_commit_is_due(const GroupCommit *group, Mono now);
+/* `has_more`: records that can be added at once, so that a commit would be one of few. Then only the largest number
+ * of them makes it due. */
+bool group_commit_is_due(const GroupCommit *group, Mono now, bool has_more);
 
 /* Commits what waits, now (also when nothing waits: that proves the file takes commits). Number of records,
  * or a negative errno of db_error(), or -EAGAIN without a writer: nothing is lost, the next attempt is at

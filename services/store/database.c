@@ -23,6 +23,7 @@ enum {
     RETENTION_ROWS = 100,      /* of each table a turn: about a millisecond */
 };
 #define TICK_USEC            USEC_PER_SEC
+#define LOOK_AGAIN_USEC      (5 * USEC_PER_MSEC)
 #define PROBE_USEC           USEC_PER_SEC /* an idle store proves this often that it can commit */
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 
@@ -122,13 +123,17 @@ static int commit(Database *database) {
 }
 
 static int commit_when_due(Database *database) {
-    bool is_due = group_commit_is_due(database->group, service_now(database->service));
+    bool has_more = zhub_is_busy(service_hub(database->service));
+    bool is_due = group_commit_is_due(database->group, service_now(database->service), has_more);
     return is_due ? commit(database) : database->damage;
 }
 
+/* While there is more to read the end of a turn commits, and this only when no such end comes. */
 static int on_commit_timer(Timer *timer, Mono now, void *userdata) {
-    (void)timer, (void)now;
-    return commit_when_due(userdata);
+    Database *database = userdata;
+    if (group_commit_is_pending(database->group))
+        timer_set(timer, mono_after(now, LOOK_AGAIN_USEC));
+    return commit_when_due(database);
 }
 
 int database_end_batch(Database *database) {

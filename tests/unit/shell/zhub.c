@@ -449,6 +449,67 @@ static void a_batch_ends_after_each_turn_of_at_most_the_budget(void **state) {
     flood_end(&flood);
 }
 
+typedef struct Ends {
+    Bench *bench;
+    unsigned n_busy, n_over, n_over_wanted;
+} Ends;
+
+static int count_end(void *userdata) {
+    Ends *ends = userdata;
+    bool is_busy = zhub_is_busy(ends->bench->hub);
+    ends->n_busy += is_busy;
+    ends->n_over += !is_busy;
+    if (ends->n_over == ends->n_over_wanted)
+        finish(ends->bench);
+    return 0;
+}
+
+/* Turns of one message each: there are many more of them than milliseconds. */
+static void a_flood_keeps_the_hub_busy_for_some_milliseconds_at_a_time(void **state) {
+    Bench *bench = *state;
+    Flood flood;
+
+    flood_begin(&flood, bench, "inproc://busy", 1);
+    Ends ends = {.bench = bench, .n_over_wanted = 5};
+    zhub_on_batch_end(bench->hub, count_end, &ends);
+    run(bench);
+    flood_end(&flood);
+    assert_true(ends.n_busy > ends.n_over);
+    assert_int_equal(ends.n_over, 5);
+}
+
+static int take_one(void *socket, void *userdata) {
+    (void)userdata;
+    char byte;
+    return zmq_recv(socket, &byte, 1, ZMQ_DONTWAIT) < 0 ? 0 : 1;
+}
+
+static void the_hub_is_not_busy_behind_the_turn_that_leaves_nothing(void **state) {
+    Bench *bench = *state;
+    void *readers[2], *writers[2];
+    ZSource *sources[2];
+    static const char *const urls[] = {"inproc://one", "inproc://other"};
+
+    for (int i = 0; i < 2; i++) {
+        readers[i] = open_socket(bench, ZMQ_PULL, urls[i], NULL);
+        writers[i] = open_socket(bench, ZMQ_PUSH, NULL, urls[i]);
+        assert_int_equal(zsource_new(bench->hub, readers[i], 8, take_one, NULL, &sources[i]), 0);
+        for (int n = 0; n < 3; n++)
+            assert_int_equal(zmq_send(writers[i], "x", 1, 0), 1);
+    }
+    Ends ends = {.bench = bench, .n_over_wanted = 1};
+    zhub_on_batch_end(bench->hub, count_end, &ends);
+    run(bench);
+    bool is_busy = zhub_is_busy(bench->hub);
+    for (int i = 0; i < 2; i++) {
+        zsource_free(sources[i]);
+        zmq_close(readers[i]);
+        zmq_close(writers[i]);
+    }
+    assert_int_equal(ends.n_busy, 1); /* the other socket's messages were at hand */
+    assert_false(is_busy);
+}
+
 /* --- ownership and failure --- */
 
 static int free_both(void *socket, void *userdata) {
@@ -513,6 +574,8 @@ int main(void) {
         HUB_TEST(a_handler_that_pauses_its_socket_is_not_called_again_in_this_turn),
         HUB_TEST(a_full_socket_tells_once_when_it_takes_messages_again),
         HUB_TEST(a_batch_ends_after_each_turn_of_at_most_the_budget),
+        HUB_TEST(a_flood_keeps_the_hub_busy_for_some_milliseconds_at_a_time),
+        HUB_TEST(the_hub_is_not_busy_behind_the_turn_that_leaves_nothing),
         HUB_TEST(a_handler_may_free_its_own_source_and_the_next),
         HUB_TEST(an_error_of_a_handler_ends_the_loop_with_it),
     };

@@ -136,7 +136,7 @@ static void assert_all_stored(Fixture *fixture, int last) {
 static void nothing_waits_at_first(void **state) {
     Fixture *fixture = *state;
     assert_true(mono_is_never(group_commit_deadline(fixture->group)));
-    assert_false(group_commit_is_due(fixture->group, AT(0)));
+    assert_false(group_commit_is_due(fixture->group, AT(0), false));
     assert_true(group_commit_can_commit(fixture->group));
 }
 
@@ -144,16 +144,25 @@ static void commit_is_due_when_the_oldest_record_waited_long_enough(void **state
     Fixture *fixture = *state;
     add_range(fixture, 1, 1, AT(0));
     add_range(fixture, 2, 2, AT(WAIT_USEC - 1));
-    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC - 1)));
-    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC)));
+    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC - 1), false));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC), false));
+}
+
+static void commit_waits_while_there_is_more_to_add_but_not_for_more_than_the_most(void **state) {
+    Fixture *fixture = *state;
+    add_range(fixture, 1, MAX_ROWS - 1, AT(0));
+    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC), true));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC), false));
+    add_range(fixture, MAX_ROWS, MAX_ROWS, AT(0));
+    assert_true(group_commit_is_due(fixture->group, AT(0), true));
 }
 
 static void commit_is_due_when_enough_records_wait(void **state) {
     Fixture *fixture = *state;
     add_range(fixture, 1, MAX_ROWS - 1, AT(0));
-    assert_false(group_commit_is_due(fixture->group, AT(0)));
+    assert_false(group_commit_is_due(fixture->group, AT(0), false));
     add_range(fixture, MAX_ROWS, MAX_ROWS, AT(0));
-    assert_true(group_commit_is_due(fixture->group, AT(0)));
+    assert_true(group_commit_is_due(fixture->group, AT(0), false));
 }
 
 static void records_are_invisible_before_the_commit_and_there_after_it(void **state) {
@@ -207,8 +216,8 @@ static void cursor_without_a_record_is_due_as_a_record_is(void **state) {
     group_commit_touch(fixture->group, AT(0));
     assert_true(group_commit_is_pending(fixture->group));
     assert_int_equal(group_commit_rows_waiting(fixture->group), 0);
-    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC - 1)));
-    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC)));
+    assert_false(group_commit_is_due(fixture->group, AT(WAIT_USEC - 1), false));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC), false));
     assert_int_equal(run(fixture, AT(WAIT_USEC)), 0);
     assert_int_equal(committed_position(fixture), 1);
     assert_false(group_commit_is_pending(fixture->group));
@@ -219,7 +228,7 @@ static void touch_does_not_make_older_records_wait_longer(void **state) {
     Fixture *fixture = *state;
     add_range(fixture, 1, 1, AT(0));
     group_commit_touch(fixture->group, AT(WAIT_USEC - 1));
-    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC)));
+    assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC), false));
 }
 
 static void failed_commit_acknowledges_nothing_and_the_next_one_everything(void **state) {
@@ -420,8 +429,8 @@ static void attempts_pause_longer_and_longer_up_to_two_seconds(void **state) {
         assert_int_equal(run(fixture, now), -EROFS);
         Mono deadline = group_commit_deadline(fixture->group);
         assert_int_equal(mono_between(now, deadline), pauses_msec[i] * USEC_PER_MSEC);
-        assert_false(group_commit_is_due(fixture->group, (Mono){deadline.usec - 1}));
-        assert_true(group_commit_is_due(fixture->group, deadline));
+        assert_false(group_commit_is_due(fixture->group, (Mono){deadline.usec - 1}, false));
+        assert_true(group_commit_is_due(fixture->group, deadline, false));
         now = deadline;
     }
     test_run(fixture->db, "PRAGMA query_only = OFF");
@@ -436,8 +445,8 @@ static void full_batch_in_trouble_waits_for_its_pause(void **state) {
     Fixture *fixture = *state;
     test_run(fixture->db, "PRAGMA query_only = ON");
     add_range(fixture, 1, MAX_ROWS + 1, AT(0));
-    assert_false(group_commit_is_due(fixture->group, AT(0)));
-    assert_true(group_commit_is_due(fixture->group, AT(COMMIT_RETRY_FIRST_USEC)));
+    assert_false(group_commit_is_due(fixture->group, AT(0), false));
+    assert_true(group_commit_is_due(fixture->group, AT(COMMIT_RETRY_FIRST_USEC), false));
     test_run(fixture->db, "PRAGMA query_only = OFF");
 }
 
@@ -527,6 +536,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         GROUP_TEST(nothing_waits_at_first),
         GROUP_TEST(commit_is_due_when_the_oldest_record_waited_long_enough),
+        GROUP_TEST(commit_waits_while_there_is_more_to_add_but_not_for_more_than_the_most),
         GROUP_TEST(commit_is_due_when_enough_records_wait),
         GROUP_TEST(records_are_invisible_before_the_commit_and_there_after_it),
         GROUP_TEST(repeats_are_counted_and_not_stored),
