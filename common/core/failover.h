@@ -97,12 +97,3 @@ bool failover_answering(const Failover *failover, StoreRole *ret_role);
 static inline bool failover_is_living(const Failover *failover, StoreRole role) {
     return failover->stores[role].state != STORE_DEAD;
 }
-
-/* Whether records may be sent to it: it lives, or it is dead and has just beaten well again. Who answers must not change to
- * and fro, hence return_beats and dwell_usec; what is sent to a store that dies again is only sent once more. (A mute one is of
- * the first implementation and acknowledges nothing: what comes too early is lost.) */
-static inline bool failover_is_reachable(const Failover *failover, StoreRole role, Mono now) {
-    const StoreWatch *store = &failover->stores[role];
-    bool beats = store->good_beats > 0 && mono_between(store->last_good, now) < failover->times.suspect_usec;
-    return failover_is_living(failover, role) || (beats && !store->is_mute);
-}

@@ -51,11 +51,6 @@ static void on_store_living(StoreRole role, bool is_living, void *userdata) {
         queries_store_died(analytics->queries, role);
 }
 
-static void on_store_reachable(StoreRole role, bool is_reachable, void *userdata) {
-    const Analytics *analytics = userdata;
-    delivery_set_reachable(analytics->parts.delivery, role, is_reachable);
-}
-
 static void on_view(void *userdata, size_t intersection, unsigned lane, unsigned n_vehicles,
                     const PlacedVehicle *placed, size_t n_placed, Mono when) {
     const Analytics *analytics = userdata;
@@ -131,13 +126,11 @@ static int start(Service *service, void **ret_state, Problem *problem) {
     static const LaneHandlers lane_handlers = {.on_view = on_view, .on_passage = on_passage};
     static const DeliveryHandlers delivery_handlers = {
         .on_flow = on_flow, .on_committed = on_committed, .on_doubt = on_doubt};
-    static const WatchStoresHandlers watch_handlers = {.on_living = on_store_living,
-                                                       .on_reachable = on_store_reachable};
     int r = delivery_new(service, &delivery_handlers, analytics, &parts->delivery, problem);
     if (r >= 0)
         r = decisions_new(service, parts->delivery, &parts->decisions, problem);
     if (r >= 0)
-        r = watch_stores_new(service, parts->delivery, &watch_handlers, analytics, &parts->watch, problem);
+        r = watch_stores_new(service, parts->delivery, on_store_living, analytics, &parts->watch, problem);
     if (r >= 0)
         r = ingest_new(service, parts->delivery, parts->decisions, &parts->ingest, problem);
     if (r >= 0)

@@ -259,10 +259,6 @@ void delivery_set_living(Delivery *delivery, StoreRole role, bool is_living) {
     outlet_set_living(delivery->outlets[role], is_living);
 }
 
-void delivery_set_reachable(Delivery *delivery, StoreRole role, bool is_reachable) {
-    outlet_set_reachable(delivery->outlets[role], is_reachable);
-}
-
 bool delivery_is_moving(const Delivery *delivery, StoreRole role, uint64_t patience_usec) {
     return delivery_waiting_usec(delivery, role) < patience_usec;
 }

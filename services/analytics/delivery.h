@@ -58,11 +58,8 @@ int delivery_put(Delivery *delivery, Message *record);
 bool delivery_is_blocked(const Delivery *delivery);
 const char *delivery_trouble(const Delivery *delivery); /* why, in words; "" when it is not blocked */
 
-/* Stores begin living. */
+/* Stores begin living. To a dead one nothing is sent. */
 void delivery_set_living(Delivery *delivery, StoreRole role, bool is_living);
-
-/* ... and reachable. To one that is not nothing is sent. */
-void delivery_set_reachable(Delivery *delivery, StoreRole role, bool is_reachable);
 
 /* A store of the first implementation, which tells nothing itself: its link took something lately, or had
  * nothing to take. */

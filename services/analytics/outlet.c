@@ -109,11 +109,8 @@ void outlet_set_living(Outlet *outlet, bool is_living) {
         outlet->n_to_catch_up = outlet_backlog(outlet);
         outlet->returned = service_now(outlet->service);
     }
-}
-
-void outlet_set_reachable(Outlet *outlet, bool is_reachable) {
     if (!outlet->is_v0 || outlet->role == STORE_ROLE_PRIMARY)
-        sender_reader_is_there(outlet->sender, is_reachable);
+        sender_reader_is_there(outlet->sender, is_living);
 }
 
 uint64_t outlet_acknowledged(const Outlet *outlet) {

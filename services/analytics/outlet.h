@@ -31,11 +31,8 @@ DEFINE_FREEP(Outlet, outlet_free)
 /* The keeper has committed. */
 void outlet_send(Outlet *outlet);
 
-/* A store begins living... */
+/* A store begins living. To a dead one nothing is sent. */
 void outlet_set_living(Outlet *outlet, bool is_living);
-
-/* ... and reachable. To one that is not nothing is sent. */
-void outlet_set_reachable(Outlet *outlet, bool is_reachable);
 
 uint64_t outlet_acknowledged(const Outlet *outlet);
 uint64_t outlet_backlog(const Outlet *outlet);      /* records that the store lacks */

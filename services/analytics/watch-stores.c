@@ -22,7 +22,7 @@ typedef struct Watched {
     StoreRole role;
     bool is_v0;
     Link *link; /* NULL: of the first implementation */
-    bool is_heard, is_reachable;
+    bool is_heard;
     Heartbeat last; /* valid when heard */
     Metric *alive, *deaths;
 } Watched;
@@ -30,7 +30,7 @@ typedef struct Watched {
 struct WatchStores {
     Service *service;
     const Delivery *delivery;
-    WatchStoresHandlers handlers;
+    StoreLivingFn on_living;
     void *userdata;
     Failover failover;
     Agreement agreement;
@@ -118,26 +118,12 @@ static void follow(WatchStores *watch, const FailoverChange *change) {
         metric_add(store->deaths, 1);
         tell_death(watch, change);
     }
-    watch->handlers.on_living(change->role, is_living, watch->userdata);
-}
-
-/* A beat may have made it so, and time the opposite. */
-static void follow_reachability(WatchStores *watch) {
-    for (int role = 0; role < STORE_ROLE_COUNT; role++) {
-        Watched *store = &watch->stores[role];
-        bool is_reachable =
-            failover_is_reachable(&watch->failover, (StoreRole)role, service_now(watch->service));
-        if (is_reachable == store->is_reachable)
-            continue;
-        store->is_reachable = is_reachable;
-        watch->handlers.on_reachable((StoreRole)role, is_reachable, watch->userdata);
-    }
+    watch->on_living(change->role, is_living, watch->userdata);
 }
 
 static void follow_all(WatchStores *watch, const FailoverChanges *changes) {
     for (int role = 0; role < STORE_ROLE_COUNT; role++)
         follow(watch, &changes->of[role]);
-    follow_reachability(watch);
 }
 
 static void await_deadline(WatchStores *watch) {
@@ -179,7 +165,6 @@ static int on_beat(Link *link, const LinkFrame *frame, void *userdata) {
     FailoverChange change =
         failover_beat(&watch->failover, store->role, can_commit, service_now(watch->service));
     follow(watch, &change);
-    follow_reachability(watch);
     await_deadline(watch);
     hear_mark(watch, store->role, &store->last);
     return 0;
@@ -209,7 +194,6 @@ static void judge_v0(WatchStores *watch, StoreRole role, bool is_well) {
     FailoverChange change = failover_beat(&watch->failover, role, is_well, service_now(watch->service));
     watch->stores[role].is_heard = true;
     follow(watch, &change);
-    follow_reachability(watch);
 }
 
 static void on_pong(bool is_well, void *userdata) {
@@ -283,7 +267,6 @@ static int watched_open(WatchStores *watch, StoreRole role, Problem *problem) {
         .watch = watch,
         .role = role,
         .is_v0 = protocol == PROTOCOL_V0,
-        .is_reachable = true,
         .alive = metrics_gauge(metrics, "traffic_store_alive", "1 while the store lives.", labels),
         .deaths = metrics_counter(metrics, "traffic_store_deaths_total", "Times that a store was found dead.",
                                   labels),
@@ -317,14 +300,14 @@ static int find_boot_id(WatchStores *watch) {
     return r;
 }
 
-int watch_stores_new(Service *service, const Delivery *delivery, const WatchStoresHandlers *handlers,
-                     void *userdata, WatchStores **ret, Problem *problem) {
+int watch_stores_new(Service *service, const Delivery *delivery, StoreLivingFn on_living, void *userdata,
+                     WatchStores **ret, Problem *problem) {
     scoped(watch_stores_freep) WatchStores *watch = calloc(1, sizeof *watch);
     if (!watch)
         return -ENOMEM;
     watch->service = service;
     watch->delivery = delivery;
-    watch->handlers = *handlers;
+    watch->on_living = on_living;
     watch->userdata = userdata;
     watch->stalls =
         metrics_counter(service_metrics(service), "traffic_own_stalls_total",

@@ -20,17 +20,9 @@ typedef struct WatchStores WatchStores;
 /* A store died or returned. Not called for mere suspicion. */
 typedef void (*StoreLivingFn)(StoreRole role, bool is_living, void *userdata);
 
-/* Records may be sent to a store, or may not any more: before and after it lives. */
-typedef void (*StoreReachableFn)(StoreRole role, bool is_reachable, void *userdata);
-
-typedef struct WatchStoresHandlers {
-    StoreLivingFn on_living;
-    StoreReachableFn on_reachable;
-} WatchStoresHandlers;
-
 /* `delivery` outlives it. */
-int watch_stores_new(Service *service, const Delivery *delivery, const WatchStoresHandlers *handlers,
-                     void *userdata, WatchStores **ret, Problem *problem);
+int watch_stores_new(Service *service, const Delivery *delivery, StoreLivingFn on_living, void *userdata,
+                     WatchStores **ret, Problem *problem);
 WatchStores *watch_stores_free(WatchStores *watch);
 DEFINE_FREEP(WatchStores, watch_stores_free)
 

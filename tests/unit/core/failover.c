@@ -53,41 +53,6 @@ static void primary_is_silent_until(uint64_t msec) {
     }
 }
 
-/* --- who is sent records --- */
-
-static bool is_reachable(StoreRole role, uint64_t msec) {
-    return failover_is_reachable(&failover, role, at(msec));
-}
-
-static void a_dead_store_is_sent_records_from_its_first_good_beat_on(void **state) {
-    (void)state;
-    assert_true(is_reachable(STORE_ROLE_PRIMARY, 0));
-    primary_is_silent_until(DEAD);
-    assert_int_equal(state_of(STORE_ROLE_PRIMARY), STORE_DEAD);
-    assert_false(is_reachable(STORE_ROLE_PRIMARY, DEAD));
-    (void)beat(STORE_ROLE_PRIMARY, true, DEAD + BEAT);
-    assert_int_equal(state_of(STORE_ROLE_PRIMARY), STORE_DEAD);
-    assert_true(is_reachable(STORE_ROLE_PRIMARY, DEAD + BEAT));
-    assert_true(is_reachable(STORE_ROLE_PRIMARY, DEAD + BEAT + SUSPECT - 1));
-    assert_false(is_reachable(STORE_ROLE_PRIMARY, DEAD + BEAT + SUSPECT));
-}
-
-static void a_dead_store_that_cannot_commit_is_sent_nothing(void **state) {
-    (void)state;
-    primary_is_silent_until(DEAD);
-    (void)beat(STORE_ROLE_PRIMARY, true, DEAD + BEAT);
-    (void)beat(STORE_ROLE_PRIMARY, false, DEAD + 2 * BEAT);
-    assert_false(is_reachable(STORE_ROLE_PRIMARY, DEAD + 2 * BEAT));
-}
-
-static void a_dead_store_that_acknowledges_nothing_is_sent_nothing_before_it_lives(void **state) {
-    (void)state;
-    failover.stores[STORE_ROLE_PRIMARY].is_mute = true;
-    primary_is_silent_until(DEAD);
-    (void)beat(STORE_ROLE_PRIMARY, true, DEAD + BEAT);
-    assert_false(is_reachable(STORE_ROLE_PRIMARY, DEAD + BEAT));
-}
-
 /* --- the cells: ALIVE --- */
 
 static void alive_and_a_good_beat_begins_a_new_deadline(void **state) {
@@ -400,9 +365,6 @@ static void a_store_that_is_being_filled_answers_only_when_there_is_no_other(voi
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_dead_store_is_sent_records_from_its_first_good_beat_on, fresh),
-        cmocka_unit_test_setup(a_dead_store_that_cannot_commit_is_sent_nothing, fresh),
-        cmocka_unit_test_setup(a_dead_store_that_acknowledges_nothing_is_sent_nothing_before_it_lives, fresh),
         cmocka_unit_test_setup(alive_and_a_good_beat_begins_a_new_deadline, fresh),
         cmocka_unit_test_setup(alive_and_a_bad_beat_changes_nothing_and_begins_no_deadline, fresh),
         cmocka_unit_test_setup(alive_becomes_suspect_at_its_deadline_and_not_before, fresh),
