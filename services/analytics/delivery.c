@@ -275,6 +275,10 @@ uint64_t delivery_backlog(const Delivery *delivery, StoreRole role) {
     return outlet_backlog(delivery->outlets[role]);
 }
 
+uint64_t delivery_lacked(const Delivery *delivery, StoreRole role) {
+    return outlet_lacked(delivery->outlets[role]);
+}
+
 uint64_t delivery_waiting_usec(const Delivery *delivery, StoreRole role) {
     return outlet_waiting_usec(delivery->outlets[role]);
 }

@@ -72,6 +72,9 @@ uint64_t delivery_acknowledged(const Delivery *delivery, StoreRole role);
 /* How many records the store lacks. */
 uint64_t delivery_backlog(const Delivery *delivery, StoreRole role);
 
+/* ... and how many it lacked at most while it was dead the last time: some of them it gets before it lives again. */
+uint64_t delivery_lacked(const Delivery *delivery, StoreRole role);
+
 /* For how long it has acknowledged nothing although it lacks something; 0 when it lacks nothing. */
 uint64_t delivery_waiting_usec(const Delivery *delivery, StoreRole role);
 

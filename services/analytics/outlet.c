@@ -28,10 +28,12 @@ struct Outlet {
     Sender *sender;
     bool is_living;
     Mono moved; /* last time that something was acknowledged, or nothing waited */
+    /* A dead store takes records from its connection on, some time before it counts as living again. */
+    uint64_t n_lacked; /* the most that it lacked since it died */
+    Mono takes_since;  /* never: nothing since it died */
     /* A store that returned has caught up when it has what waited by then. */
     bool is_catching_up;
-    uint64_t catch_up_to, n_to_catch_up;
-    Mono returned;
+    uint64_t catch_up_to;
     Metric *best_effort, *waiting;
 };
 
@@ -60,13 +62,20 @@ static uint64_t source_renew_stream(void *userdata) {
 
 static void tell_caught_up(Outlet *outlet, Mono now) {
     JournalField fields[3];
-    uint64_t took_usec = mono_between(outlet->returned, now);
+    uint64_t took_usec = mono_between(outlet->takes_since, now);
     (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[outlet->role]);
-    (void)snprintf(fields[1], sizeof fields[1], "BACKLOG=%" PRIu64, outlet->n_to_catch_up);
+    (void)snprintf(fields[1], sizeof fields[1], "BACKLOG=%" PRIu64, outlet->n_lacked);
     (void)snprintf(fields[2], sizeof fields[2], "CATCH_UP_US=%" PRIu64, took_usec);
-    journal_event(
-        JOURNAL_RECOVERY, fields, 3, "[RECOVERY] The %s store has caught up: %" PRIu64 " records in %.3f s.",
-        store_role_words[outlet->role], outlet->n_to_catch_up, (double)took_usec / (double)USEC_PER_SEC);
+    journal_event(JOURNAL_RECOVERY, fields, 3,
+                  "[RECOVERY] The %s store has caught up: %" PRIu64 " records in %.3f s.",
+                  store_role_words[outlet->role], outlet->n_lacked, (double)took_usec / (double)USEC_PER_SEC);
+}
+
+static void follow_catching_up(Outlet *outlet, Mono now) {
+    if (!outlet->is_catching_up || outlet_acknowledged(outlet) < outlet->catch_up_to)
+        return;
+    outlet->is_catching_up = false;
+    tell_caught_up(outlet, now);
 }
 
 static void source_on_acknowledged(void *userdata, uint64_t position) {
@@ -78,10 +87,9 @@ static void source_on_acknowledged(void *userdata, uint64_t position) {
     if (position > before && outlet->is_v0)
         metric_add(outlet->best_effort, position - before);
     outlet->handlers->on_acknowledged(outlet->role, position, outlet->userdata);
-    if (outlet->is_catching_up && position >= outlet->catch_up_to) {
-        outlet->is_catching_up = false;
-        tell_caught_up(outlet, now);
-    }
+    if (position > before && mono_is_never(outlet->takes_since))
+        outlet->takes_since = now;
+    follow_catching_up(outlet, now);
 }
 
 /* --- sending --- */
@@ -91,6 +99,8 @@ static void outlet_moved(Outlet *outlet) {
     metric_set(outlet->waiting, (double)backlog);
     if (backlog == 0)
         outlet->moved = service_now(outlet->service);
+    if (!outlet->is_living && backlog > outlet->n_lacked)
+        outlet->n_lacked = backlog;
 }
 
 void outlet_send(Outlet *outlet) {
@@ -102,13 +112,17 @@ void outlet_send(Outlet *outlet) {
 void outlet_set_living(Outlet *outlet, bool is_living) {
     if (outlet->is_living == is_living)
         return;
+    Mono now = service_now(outlet->service);
     outlet->is_living = is_living;
-    outlet->is_catching_up = is_living && outlet_backlog(outlet) > 0;
-    if (outlet->is_catching_up) {
-        outlet->catch_up_to = sender_outflow(outlet->sender)->last;
-        outlet->n_to_catch_up = outlet_backlog(outlet);
-        outlet->returned = service_now(outlet->service);
+    outlet->is_catching_up = is_living && outlet->n_lacked > 0;
+    if (!is_living) {
+        outlet->n_lacked = outlet_backlog(outlet);
+        outlet->takes_since = mono_never();
+    } else if (mono_is_never(outlet->takes_since)) {
+        outlet->takes_since = now;
     }
+    outlet->catch_up_to = sender_outflow(outlet->sender)->last;
+    follow_catching_up(outlet, now);
     if (!outlet->is_v0 || outlet->role == STORE_ROLE_PRIMARY)
         sender_reader_is_there(outlet->sender, is_living);
 }
@@ -119,6 +133,10 @@ uint64_t outlet_acknowledged(const Outlet *outlet) {
 
 uint64_t outlet_backlog(const Outlet *outlet) {
     return outflow_backlog(sender_outflow(outlet->sender));
+}
+
+uint64_t outlet_lacked(const Outlet *outlet) {
+    return outlet->n_lacked;
 }
 
 uint64_t outlet_waiting_usec(const Outlet *outlet) {
@@ -183,6 +201,7 @@ int outlet_new(Service *service, StoreRole role, Keeper *keeper, const OutletHan
         .is_v0 = protocol == PROTOCOL_V0,
         .reader = {.keeper = keeper, .reader = (unsigned)role},
         .is_living = true,
+        .takes_since = mono_never(),
         .moved = service_now(service),
     };
     outlet_count(outlet, service_metrics(service));

@@ -36,4 +36,5 @@ void outlet_set_living(Outlet *outlet, bool is_living);
 
 uint64_t outlet_acknowledged(const Outlet *outlet);
 uint64_t outlet_backlog(const Outlet *outlet);      /* records that the store lacks */
+uint64_t outlet_lacked(const Outlet *outlet);       /* see delivery_lacked() */
 uint64_t outlet_waiting_usec(const Outlet *outlet); /* see delivery_waiting_usec() */

@@ -92,18 +92,18 @@ static void tell_death(const WatchStores *watch, const FailoverChange *change) {
 }
 
 static void tell_return(const WatchStores *watch, const FailoverChange *change) {
-    uint64_t backlog = delivery_backlog(watch->delivery, change->role);
+    uint64_t n_lacked = delivery_lacked(watch->delivery, change->role);
     StoreRole answering;
     bool is_used = watch_stores_answering(watch, &answering) && answering == change->role;
     JournalField fields[3];
     (void)snprintf(fields[0], sizeof fields[0], "STORE=%s", store_role_words[change->role]);
     (void)snprintf(fields[1], sizeof fields[1], "ABSENCE_US=%" PRIu64, change->absence_usec);
-    (void)snprintf(fields[2], sizeof fields[2], "BACKLOG=%" PRIu64, backlog);
+    (void)snprintf(fields[2], sizeof fields[2], "BACKLOG=%" PRIu64, n_lacked);
     journal_event(JOURNAL_RECOVERY, fields, 3,
-                  "[RECOVERY] %s is back after %.1f s. %s%s%sIt lacks %" PRIu64 " records.",
+                  "[RECOVERY] %s is back after %.1f s. %s%s%sIt lacked %" PRIu64 " records.",
                   names[change->role].machine, (double)change->absence_usec / (double)USEC_PER_SEC,
                   is_used ? "Using " : "", is_used ? names[change->role].store : "", is_used ? ". " : "",
-                  backlog);
+                  n_lacked);
 }
 
 static void follow(WatchStores *watch, const FailoverChange *change) {
