@@ -199,8 +199,8 @@ def test_an_outbox_with_a_damaged_page_loses_at_most_that_page(tmp_path, world, 
         city.wait_log("analytics", r"outbox\.db is damaged")
         send_events(writer, range(1001, 1051))
         writer.wait_acknowledged(1050)
-        wait_until(lambda: has_all_but(world, 1050, 30), "what could be read and what is new arrive")
-        assert world.primary.identities == world.replica.identities
+        wait_until(lambda: has_all_but(world, 1050, 30) and world.primary.identities == world.replica.identities,
+                   "what could be read and what is new arrives, the same in both stores")
 
 
 def test_an_outbox_of_nothing_but_garbage_stops_nobody(tmp_path, world, writer):
