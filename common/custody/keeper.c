@@ -29,7 +29,6 @@ enum {
 #define LAZY_COMMIT_USEC     USEC_PER_SEC
 #define LEFT_OVER_USEC       (100 * USEC_PER_MSEC) /* between commits that only delete */
 #define TICK_USEC            USEC_PER_SEC
-#define LOOK_AGAIN_USEC      (5 * USEC_PER_MSEC)
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 #define ROOM_AGAIN_RATIO     0.95 /* of the limit: full is over below it */
 
@@ -175,7 +174,7 @@ int keeper_end_batch(Keeper *keeper) {
 static int on_commit_time(Timer *timer, Mono now, void *userdata) {
     Keeper *keeper = userdata;
     if (!mono_is_never(keeper->commit_at))
-        timer_set(timer, mono_after(now, LOOK_AGAIN_USEC));
+        timer_set(timer, mono_after(now, ZHUB_BUSY_USEC));
     return keeper_end_batch(keeper);
 }
 

@@ -20,8 +20,6 @@
  * a tenth of a second and not a link, because that often all are asked. */
 #include "shell/zhub.h"
 
-#include "base/time.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -30,8 +28,6 @@
 #include <zmq.h>
 
 #define ASK_ALL_USEC (100 * USEC_PER_MSEC)
-/* Some five times what a commit takes: so much of the time of a process that is always busy goes into committing. */
-#define BUSY_USEC (5 * USEC_PER_MSEC)
 
 struct ZSource {
     ZHub *hub;
@@ -167,7 +163,7 @@ static Mono now_of(const ZHub *hub) {
 
 bool zhub_is_busy(const ZHub *hub) {
     return zhub_has_work(hub) && !mono_is_never(hub->busy_since) &&
-           mono_between(hub->busy_since, now_of(hub)) < BUSY_USEC;
+           mono_between(hub->busy_since, now_of(hub)) < ZHUB_BUSY_USEC;
 }
 
 /* A turn has ended. */

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/macro.h"
+#include "base/time.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,9 +37,12 @@ void zhub_on_batch_end(ZHub *hub, ZHubBatchFn fn, void *userdata);
 uint64_t zhub_turns(const ZHub *hub);
 bool zhub_has_work(const ZHub *hub);
 
-/* Whether more messages are at hand, and have been for a few milliseconds at most: what ends a batch (a commit) then serves
- * more of them when it waits for the end of a turn that leaves nothing, or that is the last of these milliseconds. Such
- * an end comes in any case, unless what is at hand is paused or freed: who waits for it sets a timer, too. */
+/* Some five times what a commit takes: a process that is always busy spends a fifth of its time on committing. */
+#define ZHUB_BUSY_USEC (5 * USEC_PER_MSEC)
+
+/* Whether more messages are at hand, and have been for ZHUB_BUSY_USEC at most: what ends a batch (a commit) then serves
+ * more of them when it waits for the end of a turn that leaves nothing, or that is the last of that time. Such an end
+ * comes in any case, unless what is at hand is paused or freed: who waits for it sets a timer of that length, too. */
 bool zhub_is_busy(const ZHub *hub);
 
 /* `budget`: messages served per turn; budget times the slowest handler must stay below the tolerated lateness

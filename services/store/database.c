@@ -23,7 +23,6 @@ enum {
     RETENTION_ROWS = 100,      /* of each table a turn: about a millisecond */
 };
 #define TICK_USEC            USEC_PER_SEC
-#define LOOK_AGAIN_USEC      (5 * USEC_PER_MSEC)
 #define PROBE_USEC           USEC_PER_SEC /* an idle store proves this often that it can commit */
 #define ATTEMPT_OVERDUE_USEC (10 * USEC_PER_SEC)
 
@@ -132,7 +131,7 @@ static int commit_when_due(Database *database) {
 static int on_commit_timer(Timer *timer, Mono now, void *userdata) {
     Database *database = userdata;
     if (group_commit_is_pending(database->group))
-        timer_set(timer, mono_after(now, LOOK_AGAIN_USEC));
+        timer_set(timer, mono_after(now, ZHUB_BUSY_USEC));
     return commit_when_due(database);
 }
 
