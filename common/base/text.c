@@ -6,8 +6,9 @@
 
 enum { SHOWN_BYTES_MAX = 48 };
 
-/* The length of the well-formed sequence that begins at `b` with a byte that is not ASCII, or 0. Only the second byte has a range of its
- * own: that is where overlong forms, surrogates and code points that do not exist are told apart. */
+/* The length of the well-formed sequence that begins at `b` with a byte that is not ASCII, or 0. Only the second
+ * byte has a range of its own: that is where overlong forms, surrogates and code points that do not exist are told
+ * apart. */
 static size_t sequence_size(const unsigned char *b, size_t size) {
     size_t length = b[0] >= 0xF0 ? 4 : b[0] >= 0xE0 ? 3 : 2;
     if (b[0] < 0xC2 || b[0] > 0xF4 || length > size)

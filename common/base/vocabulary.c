@@ -21,8 +21,12 @@ VOCABULARY_DEFINE(PROTOCOL, PROTOCOL_LIST, protocol_words);
 VOCABULARY_DEFINE(STORE_ROLE, STORE_ROLE_LIST, store_role_words);
 
 int word_index(const char *const *words, const char *word) {
+    return word_index_sized(words, word, strlen(word));
+}
+
+int word_index_sized(const char *const *words, const char *word, size_t size) {
     for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0)
+        if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
             return i;
     return -1;
 }

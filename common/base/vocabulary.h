@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 /* The two axes of an intersection: streets run north-south (columns) or east-west (rows). */
 #define DIRECTION_LIST(X) X(DIRECTION_NS, "NS") X(DIRECTION_EW, "EW")
 
@@ -124,3 +126,5 @@ VOCABULARY(StoreRole, STORE_ROLE, STORE_ROLE_LIST, store_role_words);
 
 /* Index of `word` in a NULL-terminated list of words; -1 when it is none of them. */
 int word_index(const char *const *words, const char *word);
+/* The same of `size` bytes that no NUL ends. */
+int word_index_sized(const char *const *words, const char *word, size_t size);

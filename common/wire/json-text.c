@@ -24,28 +24,6 @@ static JsonText without_blanks(const char *from, const char *to) {
     return (JsonText){.text = from, .size = (size_t)(to - from)};
 }
 
-JsonText object_text_value(const char *text, size_t size, size_t index) {
-    const char *end = text + size, *value = NULL;
-    size_t depth = 0, n_colons = 0;
-    for (const char *at = text; at < end;) {
-        if (*at == '"') {
-            at = skip_string(at);
-            continue;
-        }
-        bool ends_here = depth == 1 && (*at == ',' || *at == '}');
-        if (value && ends_here) {
-            end = at;
-            break;
-        }
-        depth += *at == '{' || *at == '[';
-        depth -= *at == '}' || *at == ']';
-        if (depth == 1 && *at == ':' && n_colons++ == index)
-            value = at + 1;
-        at++;
-    }
-    return without_blanks(value, end);
-}
-
 bool array_text_next(JsonText array, size_t *at, JsonText *ret) {
     const char *end = array.text + array.size, *value = array.text + (*at > 0 ? *at : 1), *to = value;
     size_t depth = 1;

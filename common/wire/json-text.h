@@ -6,10 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The value of member number `index` (from 0) of the object `text`, as a slice of it. The text must be valid
- * JSON and have that member. */
-JsonText object_text_value(const char *text, size_t size, size_t index);
-
 /* The elements of the array `array`, one a call, in order: *at is 0 at first and the caller's to keep.
  * False when there is none left. The text must be valid JSON. */
 bool array_text_next(JsonText array, size_t *at, JsonText *ret);

@@ -6,6 +6,7 @@
 #include "wire/json-tokens.h"
 
 #include "base/text.h"
+#include "wire/json-escape.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -34,11 +35,13 @@ struct JsonTokens {
 };
 
 int json_tokens_new(JsonTokens **ret) {
-    JsonTokens *tokens = calloc(1, sizeof *tokens);
+    scoped(json_tokens_freep) JsonTokens *tokens = calloc(1, sizeof *tokens);
     if (!tokens)
         return -ENOMEM;
     tokens->locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    *ret = tokens;
+    if (!tokens->locale)
+        return -ENOMEM;
+    *ret = take(tokens);
     return 0;
 }
 
@@ -130,68 +133,6 @@ static bool take_byte(Reading *reading, char expected) {
 
 /* --- strings --- */
 
-/* The four hexadecimal digits after \u, or -1. */
-static int code_unit(const char *at, const char *end) {
-    if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
-        return -1;
-    int value = 0;
-    for (int i = 2; i < 6; i++) {
-        char lower = (char)(at[i] | 0x20);
-        if (!is_digit(at[i]) && (lower < 'a' || lower > 'f'))
-            return -1;
-        value = value * 16 + (is_digit(at[i]) ? at[i] - '0' : lower - 'a' + 10);
-    }
-    return value;
-}
-
-/* The number of bytes. */
-static int write_utf8(unsigned code, char *to) {
-    static const struct {
-        unsigned below;
-        unsigned char first;
-    } lengths[] = {{0x80, 0}, {0x800, 0xC0}, {0x10000, 0xE0}, {0x110000, 0xF0}};
-    int n = 0;
-    while (code >= lengths[n].below)
-        n++;
-    for (int i = n; i > 0; i--, code >>= 6)
-        to[i] = (char)(0x80 | (code & 0x3F));
-    to[0] = (char)(lengths[n].first | code);
-    return n + 1;
-}
-
-/* \uXXXX, or two of them that are one character. The number of bytes written, or a refusal. */
-static int read_code(Reading *reading, char *to) {
-    int unit = code_unit(reading->at, reading->end);
-    if (unit < 0)
-        return refuse(reading, "expected four hexadecimal digits behind \\u");
-    if (unit == 0)
-        return refuse(reading, "expected text without NUL characters");
-    bool is_high = unit >= 0xD800 && unit < 0xDC00, is_low = unit >= 0xDC00 && unit < 0xE000;
-    int next = is_high ? code_unit(reading->at + 6, reading->end) : 0;
-    if (is_low || (is_high && (next < 0xDC00 || next > 0xDFFF)))
-        return refuse_as(reading, REFUSAL_NOT_UTF8, "expected both halves of a surrogate pair");
-    reading->at += is_high ? 12 : 6;
-    unsigned code =
-        is_high ? 0x10000U + ((unsigned)(unit - 0xD800) << 10) + (unsigned)(next - 0xDC00) : (unsigned)unit;
-    return write_utf8(code, to);
-}
-
-/* The number of bytes written, or a refusal. */
-static int read_escape(Reading *reading, char *to) {
-    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-    if (reading->end - reading->at < 2)
-        return refuse(reading, "expected the rest of an escape sequence");
-    char letter = reading->at[1];
-    if (letter == 'u')
-        return read_code(reading, to);
-    const char *known = letter ? strchr(letters, letter) : NULL;
-    if (!known)
-        return refuse(reading, "expected an escape sequence");
-    *to = meanings[known - letters];
-    reading->at += 2;
-    return 1;
-}
-
 static void skip_plain(Reading *reading) {
     const char *at = reading->at;
     while (at < reading->end && (unsigned char)*at >= ' ' && *at != '"' && *at != '\\')
@@ -218,20 +159,23 @@ static int read_escaped(Reading *reading, const char *begin, JsonText *ret) {
     if (r < 0)
         return r;
     char *text = tokens->unescaped + tokens->unescaped_size, *to = text;
-    while (r >= 0) {
+    for (;;) {
         size_t n_plain = (size_t)(reading->at - begin);
         memcpy(to, begin, n_plain);
         to += n_plain;
         if (reading->at == reading->end || *reading->at != '\\')
             break;
-        r = read_escape(reading, to);
-        to += r > 0 ? r : 0;
+        JsonEscape escape = json_escape_read(reading->at, reading->end, to);
+        if (escape.n_taken == 0)
+            return refuse_as(reading, escape.refusal, escape.expected);
+        to += escape.n_written;
+        reading->at += escape.n_taken;
         begin = reading->at;
         skip_plain(reading);
     }
     *ret = (JsonText){text, (size_t)(to - text)};
     tokens->unescaped_size += ret->size;
-    return r < 0 ? r : 0;
+    return 0;
 }
 
 static int read_string(Reading *reading) {
@@ -376,10 +320,11 @@ static int check_names(Reading *reading, size_t first, size_t n_members) {
                                      : has_twins_of_many(tokens, first, n_members);
     if (r < 0)
         return problem_set(reading->problem, r, "out of memory");
+    if (r == 0)
+        return 0;
     *reading->ret_refusal = REFUSAL_NOT_JSON;
-    return r == 0 ? 0
-                  : problem_set(reading->problem, -EBADMSG,
-                                "expected one JSON object, got one with two members of the same name");
+    return problem_set(reading->problem, -EBADMSG,
+                       "expected one JSON object, got one with two members of the same name");
 }
 
 static int read_member(Reading *reading) {
@@ -503,6 +448,13 @@ const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *o
         }
     } while (at != start);
     return NULL;
+}
+
+size_t json_tokens_n_elements(const JsonTokens *tokens, const JsonToken *array) {
+    size_t n = 0;
+    for (const JsonToken *at = array + 1; at < tokens->tokens + array->next; at = tokens->tokens + at->next)
+        n++;
+    return n;
 }
 
 JsonText json_tokens_source(const JsonTokens *tokens, const JsonToken *token) {

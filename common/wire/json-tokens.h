@@ -59,6 +59,8 @@ size_t json_tokens_depth(const JsonTokens *tokens);
 const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *object, const char *name,
                                     uint32_t *hint);
 
+size_t json_tokens_n_elements(const JsonTokens *tokens, const JsonToken *array);
+
 /* The bytes that `token` was read from. */
 JsonText json_tokens_source(const JsonTokens *tokens, const JsonToken *token);
 

@@ -121,17 +121,11 @@ static int take_integer(const Decoding *d, const MessageMember *member, const Js
     return 0;
 }
 
-static bool says(const JsonToken *value, const char *word) {
-    return value->size == strlen(word) && memcmp(value->text, word, value->size) == 0;
-}
-
 static int take_choice(const Decoding *d, const MessageMember *member, const JsonToken *value, void *at) {
     if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    int index = 0;
-    while (member->words[index] && !says(value, member->words[index]))
-        index++;
-    if (!member->words[index])
+    int index = word_index_sized(member->words, value->text, value->size);
+    if (index < 0)
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     *(int *)at = index;
     return 0;
@@ -167,7 +161,7 @@ static int take_literal(const Decoding *d, const MessageMember *member, const Js
     (void)at;
     if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    if (!says(value, member->literal))
+    if (value->size != strlen(member->literal) || memcmp(value->text, member->literal, value->size) != 0)
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     return 0;
 }

@@ -5,13 +5,10 @@
 
 #include "shell/journal.h"
 #include "shell/link.h"
-#include "wire/json-text.h"
+#include "wire/json-tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json_object.h>
-#include <json-c/json_tokener.h>
-#include <json-c/linkhash.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +39,7 @@ struct Refill {
     const Delivery *delivery;
     StorePort ports[STORE_ROLE_COUNT];
     Decoder *decoder;
+    JsonTokens *answer; /* the page that the peer answered with, while it is read */
     Timer *timer;
     RefillStep step;
     StoreRole role;                   /* who is filled */
@@ -166,50 +164,37 @@ static void go_on(Refill *refill) {
 
 /* --- answers --- */
 
-static bool get_member(struct json_object *data, const char *name, enum json_type type,
-                       struct json_object **ret) {
-    return json_object_object_get_ex(data, name, ret) && json_object_is_type(*ret, type);
-}
-
-static size_t index_of_member(struct json_object *object, const char *wanted) {
-    size_t i = 0;
-    json_object_object_foreach(object, name, value) {
-        (void)value;
-        if (strcmp(name, wanted) == 0)
-            break;
-        i++;
-    }
-    return i;
+static const JsonToken *find(const Refill *refill, const char *name, JsonKind kind) {
+    uint32_t hint = 0;
+    const JsonToken *value =
+        json_tokens_member(refill->answer, json_tokens_root(refill->answer), name, &hint);
+    return value && value->kind == kind ? value : NULL;
 }
 
 /* The records as they came, byte by byte: what is written anew might not be the same. */
-static bool keep_page(Refill *refill, struct json_object *data, const JsonText *text) {
-    struct json_object *records, *last_id, *done;
-    if (!get_member(data, "records", json_type_array, &records) ||
-        !get_member(data, "last_id", json_type_int, &last_id) ||
-        !get_member(data, "done", json_type_boolean, &done))
+static bool keep_page(Refill *refill) {
+    const JsonToken *records = find(refill, "records", JSON_ARRAY);
+    const JsonToken *last_id = find(refill, "last_id", JSON_INTEGER);
+    bool is_done = find(refill, "done", JSON_TRUE), is_not_done = find(refill, "done", JSON_FALSE);
+    int64_t next_after_id;
+    if (!records || !last_id || (!is_done && !is_not_done) ||
+        !json_tokens_whole_number(refill->answer, last_id, &next_after_id))
         return false;
-    JsonText slice = object_text_value(text->text, text->size, index_of_member(data, "records"));
+    JsonText slice = json_tokens_source(refill->answer, records);
     memcpy(refill->page, slice.text, slice.size);
     refill->page_size = slice.size;
-    refill->n_in_page = json_object_array_length(records);
-    refill->next_after_id = json_object_get_int64(last_id);
-    refill->is_table_done = json_object_get_boolean(done);
+    refill->n_in_page = json_tokens_n_elements(refill->answer, records);
+    refill->next_after_id = next_after_id;
+    refill->is_table_done = is_done;
     /* Rows that cannot be copied move last_id as well: a page that moves nothing would come for ever. */
     return refill->is_table_done || refill->next_after_id > refill->after_id;
 }
 
 static bool read_page(Refill *refill, const Reply *reply) {
-    if (!message_has(reply, Reply, data) || reply->data.size > REPLY_MAX_BYTES)
-        return false;
-    struct json_tokener *tokener = json_tokener_new();
-    if (!tokener)
-        return false;
-    struct json_object *data = json_tokener_parse_ex(tokener, reply->data.text, (int)reply->data.size);
-    json_tokener_free(tokener);
-    bool is_page = json_object_is_type(data, json_type_object) && keep_page(refill, data, &reply->data);
-    (void)json_object_put(data);
-    return is_page;
+    Refusal ignored;
+    return message_has(reply, Reply, data) && reply->data.size <= REPLY_MAX_BYTES &&
+           json_tokens_read(refill->answer, reply->data.text, reply->data.size, &ignored, NULL) >= 0 &&
+           keep_page(refill);
 }
 
 static void on_copied(Refill *refill, const Reply *reply) {
@@ -371,6 +356,8 @@ int refill_new(Service *service, const WatchStores *watch, const Delivery *deliv
     refill->rows = metrics_counter(service_metrics(service), "traffic_records_refilled_total",
                                    "Records copied into a store that lacks what the other one holds.", "");
     int r = decoder_new(&refill->decoder);
+    if (r >= 0)
+        r = json_tokens_new(&refill->answer);
     for (int role = 0; r >= 0 && role < STORE_ROLE_COUNT; role++)
         r = open_port(refill, (StoreRole)role, problem);
     if (r >= 0)
@@ -389,6 +376,7 @@ Refill *refill_free(Refill *refill) {
     for (int role = 0; role < STORE_ROLE_COUNT; role++)
         link_free(refill->ports[role].link);
     decoder_free(refill->decoder);
+    json_tokens_free(refill->answer);
     free(refill->page);
     free(refill);
     return NULL;

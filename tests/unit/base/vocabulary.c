@@ -44,6 +44,9 @@ static void words_are_compared_whole_and_by_case(void **state) {
     assert_int_equal(word_index(colour_words, "GREE"), -1);
     assert_int_equal(word_index(colour_words, "GREENER"), -1);
     assert_int_equal(word_index(colour_words, ""), -1);
+    assert_int_equal(word_index_sized(colour_words, "GREENER", 5), COLOUR_GREEN);
+    assert_int_equal(word_index_sized(colour_words, "GREENER", 4), -1);
+    assert_int_equal(word_index_sized(colour_words, "GREEN\0", 6), -1);
 }
 
 int main(void) {

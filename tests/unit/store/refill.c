@@ -6,7 +6,7 @@
 #include "store/queries.h"
 #include "store/refill.h"
 #include "wire/endpoints.h"
-#include "wire/json-text.h"
+#include "wire/json-tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,6 +26,7 @@ typedef struct Side {
 typedef struct Fixture {
     Side from, to;
     Decoder *replies, *requests;
+    JsonTokens *page;
     Problem problem;
     char reply[REPLY_MAX_BYTES], request[FRAME_MAX_BYTES + 1];
 } Fixture;
@@ -52,6 +53,7 @@ static int setup(void **state) {
     side_open(&fixture->from);
     side_open(&fixture->to);
     decoder_new(&fixture->replies);
+    json_tokens_new(&fixture->page);
     decoder_new(&fixture->requests);
     *state = fixture;
     return 0;
@@ -62,6 +64,7 @@ static int teardown(void **state) {
     side_close(&fixture->from);
     side_close(&fixture->to);
     decoder_free(fixture->replies);
+    json_tokens_free(fixture->page);
     decoder_free(fixture->requests);
     free(fixture);
     return 0;
@@ -122,6 +125,19 @@ typedef struct Page {
     int n_passed_over;
 } Page;
 
+static const JsonToken *member(const JsonTokens *page, const char *name) {
+    uint32_t hint = 0;
+    const JsonToken *value = json_tokens_member(page, json_tokens_root(page), name, &hint);
+    assert_non_null(value);
+    return value;
+}
+
+static int64_t whole_number(const JsonTokens *page, const char *name) {
+    int64_t number = 0;
+    assert_true(json_tokens_whole_number(page, member(page, name), &number));
+    return number;
+}
+
 /* As the reply that the other side decodes. */
 static Page copy(Fixture *fixture, const char *table, int64_t after_id, int limit) {
     char text[256];
@@ -145,12 +161,13 @@ static Page copy(Fixture *fixture, const char *table, int64_t after_id, int limi
                                    &message, &refusal, &fixture->problem) < 0)
         fail_msg("%s", fixture->problem.text);
     JsonText data = message.REPLY.data;
-    JsonText is_done = object_text_value(data.text, data.size, 2);
+    if (json_tokens_read(fixture->page, data.text, data.size, &refusal, &fixture->problem) < 0)
+        fail_msg("%s", fixture->problem.text);
     return (Page){
-        .records = object_text_value(data.text, data.size, 0),
-        .last_id = strtoll(object_text_value(data.text, data.size, 1).text, NULL, 10),
-        .is_done = is_done.text[0] == 't',
-        .n_passed_over = atoi(object_text_value(data.text, data.size, 3).text),
+        .records = json_tokens_source(fixture->page, member(fixture->page, "records")),
+        .last_id = whole_number(fixture->page, "last_id"),
+        .is_done = member(fixture->page, "done")->kind == JSON_TRUE,
+        .n_passed_over = (int)whole_number(fixture->page, "passed_over"),
     };
 }
 

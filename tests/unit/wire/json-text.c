@@ -1,4 +1,4 @@
-/* Members and elements are found in text. */
+/* Elements and depth are found in text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,20 +10,6 @@
 #include "wire/json-text.h"
 
 #include <string.h>
-
-static void value_is(const char *text, size_t index, const char *expected) {
-    JsonText value = object_text_value(text, strlen(text), index);
-    assert_int_equal(value.size, strlen(expected));
-    assert_memory_equal(value.text, expected, value.size);
-}
-
-static void value_is_the_slice_without_the_blanks_around_it(void **state) {
-    (void)state;
-    static const char text[] = "{ \"a\" : {\"b\":[1, {\"}\":\",\"}]} , \"c\":\"x\\\",}\" ,\"d\":[ ]\n}";
-    value_is(text, 0, "{\"b\":[1, {\"}\":\",\"}]}");
-    value_is(text, 1, "\"x\\\",}\"");
-    value_is(text, 2, "[ ]");
-}
 
 static void elements_are(const char *text, const char *const *expected, size_t n_expected) {
     JsonText element;
@@ -60,7 +46,6 @@ static void depth_counts_what_stands_inside_each_other(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(value_is_the_slice_without_the_blanks_around_it),
         cmocka_unit_test(elements_of_an_array_are_slices_in_order),
         cmocka_unit_test(depth_counts_what_stands_inside_each_other),
     };

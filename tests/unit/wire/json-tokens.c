@@ -365,6 +365,12 @@ static void source_is_the_slice_of_the_text(void **state) {
     assert_memory_equal(source.text, "[1, {\"}\":\",\"} ]", source.size);
 }
 
+static void elements_are_counted_without_what_is_inside_them(void **state) {
+    (void)state;
+    assert_int_equal(json_tokens_n_elements(tokens, takes_value("[]")), 0);
+    assert_int_equal(json_tokens_n_elements(tokens, takes_value("[[1,2],{\"a\":[3]},4]")), 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_that_are_no_json_are_refused),
@@ -385,6 +391,7 @@ int main(void) {
         cmocka_unit_test(whole_numbers_are_those_that_fit),
         cmocka_unit_test(members_are_found_in_any_order_and_not_in_what_is_inside),
         cmocka_unit_test(source_is_the_slice_of_the_text),
+        cmocka_unit_test(elements_are_counted_without_what_is_inside_them),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
