@@ -191,12 +191,12 @@ suite_drive() {
 
 # The judge of the faults, judged.
 suite_history() {
-    suites_run_pytest "$lab_top"/tests/lab/test_{history,results}.py
+    suites_run_pytest "$lab_top"/tests/lab/test_{actions,history,results}.py
 }
 
 suite_lab() {
     suites_run_lab "$lab_top/tests/lab" --ignore-glob='*/test_fault_list.py' --ignore-glob='*/test_drive*.py' \
-        --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
+        --ignore-glob='*/test_actions.py' --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
 }
 
 suite_faults_quick() {

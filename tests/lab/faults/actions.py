@@ -2,7 +2,6 @@
 
 What a fault breaks comes back by itself where it should (systemd), else at the end of the `with`.
 """
-import os
 import signal
 import socket
 import struct
@@ -13,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import zmq
 from faults import disks, links, upgrade
 from faults.city import Load
-from faults.machines import ADDRESS, wait_until
+from faults.machines import ADDRESS, signal_process, wait_until
 from history.databases import copy_database
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -67,7 +66,7 @@ def frozen(city, draw, *units):
         yield
     finally:
         for pid in filter(None, pids):
-            os.kill(pid, signal.SIGCONT)
+            signal_process(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -78,13 +77,9 @@ def slow(city, draw, unit, stop_sec=0.2, go_sec=0.04):
     def pulse():
         while not end.is_set():
             pid = city.machine_of(unit).pid(unit)
-            if pid:
-                try:
-                    os.kill(pid, signal.SIGSTOP)
-                    end.wait(stop_sec)
-                    os.kill(pid, signal.SIGCONT)
-                except ProcessLookupError:
-                    pass
+            if pid and signal_process(pid, signal.SIGSTOP):
+                end.wait(stop_sec)
+                signal_process(pid, signal.SIGCONT)
             time.sleep(go_sec)
 
     thread = threading.Thread(target=pulse)

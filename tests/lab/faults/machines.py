@@ -64,6 +64,15 @@ def is_first_of_its_namespace(pid):
     return len(numbers) > 1 and numbers[-1] == "1"
 
 
+def signal_process(pid, number):
+    """Whether there was such a process: it may have ended since somebody looked, by itself or by another fault."""
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
 class Machine:
     def __init__(self, lab, name):
         self.lab, self.name = lab, name
@@ -121,10 +130,9 @@ class Machine:
         return 0
 
     def signal(self, unit, number):
+        """The process that got it; 0 when there is none."""
         pid = self.pid(unit)
-        if pid:
-            os.kill(pid, number)
-        return pid
+        return pid if pid and signal_process(pid, number) else 0
 
     def crash(self):
         """It dies at once, as if unplugged, but for what the kernel has not written yet: that survives (see tests/unit/store for
