@@ -1,6 +1,7 @@
 /* Text from strangers: well-formedness and display. Knows nothing of what the text means. */
 #include "base/text.h"
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,6 +32,36 @@ static size_t ascii_eights(const unsigned char *b, size_t size) {
         if (eight & UINT64_C(0x8080808080808080))
             break;
     }
+    return at;
+}
+
+/* The top bit of each byte that is 0; behind the first such byte others may be marked as well. */
+static uint64_t zero_bytes(uint64_t eight) {
+    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+static uint64_t eight_of(unsigned char byte) {
+    return byte * UINT64_C(0x0101010101010101);
+}
+
+static bool is_plain(unsigned char byte) {
+    return byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\';
+}
+
+size_t text_plain_size(const char *text, size_t size) {
+    size_t at = 0;
+    for (uint64_t eight; at + sizeof eight <= size; at += sizeof eight) {
+        memcpy(&eight, text + at, sizeof eight);
+        eight = le64toh(eight); /* the first byte lowest */
+        uint64_t control = (eight - eight_of(' ')) & ~eight, beyond = eight;
+        uint64_t others = zero_bytes(eight ^ eight_of('"')) | zero_bytes(eight ^ eight_of('\\')) |
+                          zero_bytes(eight ^ eight_of(0x7F));
+        uint64_t marked = (control | beyond | others) & eight_of(0x80);
+        if (marked)
+            return at + (size_t)__builtin_ctzll(marked) / 8;
+    }
+    while (at < size && is_plain((unsigned char)text[at]))
+        at++;
     return at;
 }
 
@@ -70,9 +101,20 @@ ShownText text_shown(const void *bytes, size_t size) {
     return shown;
 }
 
+size_t text_from_uint64(uint64_t value, char ret[static TEXT_UINT64_SIZE]) {
+    char reversed[TEXT_UINT64_SIZE];
+    size_t n = 0;
+    do
+        reversed[n++] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    for (size_t i = 0; i < n; i++)
+        ret[i] = reversed[n - 1 - i];
+    return n;
+}
+
 bool text_has_control(const char *text, size_t size) {
     const unsigned char *b = (const unsigned char *)text;
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = text_plain_size(text, size); i < size; i++)
         if (b[i] < ' ' || b[i] == 0x7F || (b[i] == 0xC2 && i + 1 < size && b[i + 1] < 0xA0))
             return true;
     return false;

@@ -39,10 +39,16 @@ static void put_word(Writer *w, const char *word) {
     put(w, word, strlen(word));
 }
 
+static void put_quoted(Writer *w, const char *plain, size_t size) {
+    put(w, "\"", 1);
+    put(w, plain, size);
+    put(w, "\"", 1);
+}
+
 static void put_string(Writer *w, const char *text, size_t size) {
     size_t plain = 0; /* where the bytes that need no escape begin */
     put(w, "\"", 1);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = text_plain_size(text, size); i < size; i++) {
         if (text[i] != '"' && text[i] != '\\')
             continue;
         put(w, text + plain, i - plain);
@@ -56,8 +62,37 @@ static void put_string(Writer *w, const char *text, size_t size) {
 static void put_name(Encoding *e, const char *name) {
     put(&e->out, ",", e->has_member);
     e->has_member = true;
-    put_string(&e->out, name, strlen(name));
+    put_quoted(&e->out, name, strlen(name));
     put(&e->out, ":", 1);
+}
+
+static void put_integer(Writer *w, int64_t value) {
+    char digits[TEXT_UINT64_SIZE];
+    put(w, "-", value < 0);
+    put(w, digits, text_from_uint64(value < 0 ? -(uint64_t)value : (uint64_t)value, digits));
+}
+
+/* What has few decimals, as all that sensors measure. The quotient of two whole numbers that a double holds exactly is
+ * the double nearest to it: when it is this one, so is what the digits read as. */
+static bool put_few_decimals(Writer *w, double number) {
+    static const double powers[] = {10, 100, 1000, 10000, 100000, 1000000};
+    char digits[TEXT_UINT64_SIZE];
+    if (!(fabs(number) < 1e9))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(powers); i++) {
+        double scaled = round(fabs(number) * powers[i]);
+        if (scaled / powers[i] != fabs(number))
+            continue;
+        uint64_t power = (uint64_t)powers[i], whole = (uint64_t)scaled / power,
+                 rest = (uint64_t)scaled % power;
+        put(w, "-", number < 0);
+        put(w, digits, text_from_uint64(whole, digits));
+        put(w, ".", 1);
+        size_t n = text_from_uint64(rest + power, digits); /* a 1 before it keeps its zeros */
+        put(w, digits + 1, n - 1);
+        return true;
+    }
+    return false;
 }
 
 /* The decimal point of the process's locale, which is not always ours, back to a point. */
@@ -75,15 +110,17 @@ static void use_point(char *number) {
 static void put_number(Writer *w, double number) {
     char text[64];
     if (number == trunc(number) && fabs(number) < 1e17) {
-        (void)snprintf(text, sizeof text, "%" PRId64, (int64_t)number);
-    } else {
-        for (int digits = 15; digits <= 17; digits++) {
-            (void)snprintf(text, sizeof text, "%.*g", digits, number);
-            if (strtod(text, NULL) == number)
-                break;
-        }
-        use_point(text);
+        put_integer(w, (int64_t)number);
+        return;
     }
+    if (put_few_decimals(w, number))
+        return;
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    use_point(text);
     put_word(w, text);
 }
 
@@ -96,6 +133,10 @@ static int put_text(Encoding *e, const MessageMember *member, const char *text) 
     size_t size = strnlen(text, member->max_bytes + 1);
     if (size == 0 || size > member->max_bytes)
         return refuse(e, member, size == 0 ? "an empty one" : "a longer one");
+    if (text_plain_size(text, size) == size) {
+        put_quoted(&e->out, text, size);
+        return 0;
+    }
     if (utf8_valid_size(text, size) < size || text_has_control(text, size))
         return refuse(e, member, text_shown(text, size).text);
     put_string(&e->out, text, size);
@@ -117,16 +158,18 @@ static int put_value(Encoding *e, const MessageMember *member, const void *at) {
     case MEMBER_TOKEN:
         return put_text(e, member, at);
     case MEMBER_NUMBER:
-        (void)snprintf(came, sizeof came, "%.15g", *(const double *)at);
-        if (!(*(const double *)at >= member->min && *(const double *)at <= member->max))
+        if (!(*(const double *)at >= member->min && *(const double *)at <= member->max)) {
+            (void)snprintf(came, sizeof came, "%.15g", *(const double *)at);
             return refuse(e, member, came);
+        }
         put_number(&e->out, *(const double *)at);
         return 0;
     case MEMBER_INTEGER:
-        (void)snprintf(came, sizeof came, "%" PRId64, *(const int64_t *)at);
-        if (*(const int64_t *)at < member->least || *(const int64_t *)at > member->most)
+        if (*(const int64_t *)at < member->least || *(const int64_t *)at > member->most) {
+            (void)snprintf(came, sizeof came, "%" PRId64, *(const int64_t *)at);
             return refuse(e, member, came);
-        put_word(&e->out, came);
+        }
+        put_integer(&e->out, *(const int64_t *)at);
         return 0;
     case MEMBER_CHOICE:
         for (int i = 0; member->words[i]; i++) {
@@ -141,7 +184,7 @@ static int put_value(Encoding *e, const MessageMember *member, const void *at) {
         put_word(&e->out, *(const bool *)at ? "true" : "false");
         return 0;
     case MEMBER_INSTANT:
-        put_string(&e->out, timestamp_format(*(const Wall *)at).text, TIMESTAMP_SIZE - 1);
+        put_quoted(&e->out, timestamp_format(*(const Wall *)at).text, TIMESTAMP_SIZE - 1);
         return 0;
     case MEMBER_NESTED:
         return put_nested(e, member, at);

@@ -9,6 +9,7 @@
 #include "base/macro.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void well_formed_sequences_are_valid_to_their_end(void **state) {
@@ -113,6 +114,34 @@ static void control_characters_are_found_in_every_range(void **state) {
     assert_false(text_has_control("", 0));
 }
 
+/* Every byte at every place of every short length, among bytes that need no second look. */
+static void plain_text_ends_where_json_needs_an_escape(void **state) {
+    (void)state;
+    char text[24];
+    for (size_t size = 0; size <= sizeof text; size++)
+        for (size_t place = 0; place < size; place++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memset(text, byte % 2 ? '!' : '~', sizeof text);
+                text[place] = (char)byte;
+                bool is_plain = byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\';
+                assert_int_equal(text_plain_size(text, size), is_plain ? size : place);
+            }
+}
+
+static void digits_are_those_that_printf_writes(void **state) {
+    (void)state;
+    uint64_t value = 0;
+    for (unsigned i = 0; i < 200; i++, value = value * 3 + i) {
+        char expected[32], digits[TEXT_UINT64_SIZE];
+        int n = snprintf(expected, sizeof expected, "%llu", (unsigned long long)value);
+        assert_int_equal(text_from_uint64(value, digits), n);
+        assert_memory_equal(digits, expected, (size_t)n);
+    }
+    char digits[TEXT_UINT64_SIZE];
+    assert_int_equal(text_from_uint64(UINT64_MAX, digits), 20);
+    assert_memory_equal(digits, "18446744073709551615", 20);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_sequences_are_valid_to_their_end),
@@ -121,6 +150,8 @@ int main(void) {
         cmocka_unit_test(nul_is_a_byte_like_others),
         cmocka_unit_test(shown_text_is_printable_whatever_came),
         cmocka_unit_test(shown_text_is_cut_above_48_bytes),
+        cmocka_unit_test(plain_text_ends_where_json_needs_an_escape),
+        cmocka_unit_test(digits_are_those_that_printf_writes),
         cmocka_unit_test(control_characters_are_found_in_every_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,6 +138,24 @@ static void numbers_are_the_shortest_that_read_back_the_same(void **state) {
     expect_number(5e-324, "4.94065645841247e-324");
 }
 
+/* As %.15g has it, which is short enough wherever so few digits say all. */
+static void decimals_are_written_as_printf_would(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    for (unsigned i = 0; i < 20000; i++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        double powers[] = {10, 100, 1000, 1e4, 1e5, 1e6};
+        double number = (double)(random >> 33 & 0xFFFFFFF) / powers[i % ARRAY_LEN(powers)];
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "%.15g", number);
+        if (!strchr(expected, 'e'))
+            expect_number(number, expected);
+    }
+    expect_number(0.00001, "0.00001");
+    expect_number(99999999999.5, "99999999999.5");
+    expect_number(12.050, "12.05");
+}
+
 static void the_locale_of_the_process_does_not_matter(void **state) {
     (void)state;
     static const char *const with_comma[] = {"de_DE.UTF-8", "es_CO.UTF-8", "es_ES.UTF-8", "fr_FR.UTF-8"};
@@ -305,6 +323,7 @@ int main(void) {
         cmocka_unit_test(reply_has_all_its_members_null_where_there_is_nothing),
         cmocka_unit_test(quotes_and_backslashes_are_escaped_and_utf8_is_not),
         cmocka_unit_test(numbers_are_the_shortest_that_read_back_the_same),
+        cmocka_unit_test(decimals_are_written_as_printf_would),
         cmocka_unit_test(the_locale_of_the_process_does_not_matter),
         cmocka_unit_test(what_a_receiver_would_refuse_is_not_written),
         cmocka_unit_test(a_required_member_must_be_there),

@@ -203,6 +203,8 @@ static void names_stand_once_in_an_object(void **state) {
     refuses("{\"a\":1,\"b\":2,\"a\":1}", REFUSAL_NOT_JSON);
     refuses("{\"a\":1,\"\\u0061\":1}", REFUSAL_NOT_JSON);
     refuses("{\"\":1,\"\":1}", REFUSAL_NOT_JSON);
+    refuses("{\"ab\":1,\"abcb\":2,\"cb\":3,\"ab\":4}", REFUSAL_NOT_JSON);
+    takes("{\"axb\":1,\"ayb\":2,\"azb\":3}"); /* of one kind: length, first and last byte */
     refuses_value("[{\"c\":{\"d\":[],\"d\":[]}}]", REFUSAL_NOT_JSON);
     takes("{\"a\":{\"a\":[{\"a\":1},{\"a\":1}]},\"aa\":1,\"A\":1}");
 }
@@ -312,6 +314,23 @@ static void numbers_are_what_they_are_worth(void **state) {
     assert_false(json_token_is_number(takes_value("true")));
 }
 
+static void decimals_are_what_strtod_reads(void **state) {
+    (void)state;
+    uint64_t random = 1;
+    for (unsigned i = 0; i < 50000; i++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        char text[64];
+        unsigned n_whole = 1 + (unsigned)(random >> 60) % 10, n_decimals = 1 + i % 12;
+        int n = snprintf(text, sizeof text, "%s%.*s", random & 1 ? "-" : "", (int)n_whole, "1234567890");
+        (void)snprintf(text + n, sizeof text - (size_t)n, ".%0*llu", (int)n_decimals,
+                       (unsigned long long)(random >> 24));
+        const JsonToken *token = takes_value(text);
+        assert_int_equal(token->kind, JSON_DECIMAL);
+        assert_true(json_tokens_number(tokens, token) == strtod(text, NULL));
+    }
+    assert_true(signbit(json_tokens_number(tokens, takes_value("-0.0"))));
+}
+
 static void whole_numbers_are_those_that_fit(void **state) {
     (void)state;
     static const struct {
@@ -388,6 +407,7 @@ int main(void) {
         cmocka_unit_test(tokens_stand_as_in_the_text_and_know_where_they_end),
         cmocka_unit_test(strings_say_what_their_escapes_mean),
         cmocka_unit_test(numbers_are_what_they_are_worth),
+        cmocka_unit_test(decimals_are_what_strtod_reads),
         cmocka_unit_test(whole_numbers_are_those_that_fit),
         cmocka_unit_test(members_are_found_in_any_order_and_not_in_what_is_inside),
         cmocka_unit_test(source_is_the_slice_of_the_text),
