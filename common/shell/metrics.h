@@ -1,4 +1,4 @@
-/* Counters and gauges of a process, by Prometheus rules (names end in _total, _seconds, _bytes; no ids as
+/* Counters, gauges and histograms of a process, by Prometheus rules (names end in _total, _seconds, _bytes; no ids as
  * labels), written every 5 s to RUNTIME_DIR/metrics/SERVICE.prom for node_exporter's textfile collector when
  * that directory exists. */
 #pragma once
@@ -15,8 +15,15 @@ typedef struct Metric Metric;
 Metric *metrics_counter(Metrics *metrics, const char *name, const char *help, const char *labels);
 Metric *metrics_gauge(Metrics *metrics, const char *name, const char *help, const char *labels);
 
+/* Of durations, whose name ends in _seconds: four buckets for each doubling from 64 us to 16.8 s, counted since the
+ * process began. */
+Metric *metrics_histogram(Metrics *metrics, const char *name, const char *help, const char *labels);
+
 void metric_add(Metric *metric, uint64_t n);
 void metric_set(Metric *metric, double value);
+void metric_observe(Metric *histogram, uint64_t usec);
+
+/* Of a histogram: how many durations. */
 double metric_value(const Metric *metric);
 
 /* The text exposition format. */

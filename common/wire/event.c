@@ -172,8 +172,13 @@ void event_clear_identity(Message *event) {
     *event_present(event) &= ~(layout->identity_bits | layout->captured_bit);
 }
 
-bool event_has_captured(const Message *event) {
-    return event_bits(event) & event_layout(event)->captured_bit;
+bool event_captured(const Message *event, Wall *ret) {
+    const EventLayout *layout = event_layout(event);
+    if (!(event_bits(event) & layout->captured_bit))
+        return false;
+    if (ret)
+        *ret = (Wall){(uint64_t) * (const int64_t *)event_peek(event, layout->captured_usec)};
+    return true;
 }
 
 /* A loop's reading stands for the interval that ends now. */

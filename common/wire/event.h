@@ -52,8 +52,8 @@ bool event_identity(const Message *event, EventIdentity *ret);
 void event_set_identity(Message *event, const EventIdentity *identity);
 void event_clear_identity(Message *event);
 
-/* True when the event says to the microsecond when it was taken. */
-bool event_has_captured(const Message *event);
+/* True when the event says to the microsecond when it was taken; `ret` may be NULL. */
+bool event_captured(const Message *event, Wall *ret);
 
 /* When the reading was taken. A loop's interval ends then: timestamp_inicio and timestamp_fin are set, not
  * timestamp. The microseconds, which timestamps have no room for, become captured_us. */

@@ -4,6 +4,7 @@
 
 #include "shell/city-clock.h"
 #include "shell/journal.h"
+#include "shell/reading-age.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,6 +36,8 @@ struct Decisions {
     size_t n_in_state[TRAFFIC_STATE_COUNT];
     Timer *timer;
     bool is_paused;
+    const DecisionsReading *reading; /* that is being followed, while it is */
+    ReadingAge request_age;
     Metric *decided[DECISION_COUNT];
 };
 
@@ -120,7 +123,11 @@ static bool extend(Decisions *decisions, size_t i, const IntersectionActions *ac
         .direction = actions->has_direction ? actions->direction : green_now,
         .reason = reason,
     };
-    return signal_client_request(decisions->signal, &request) == 0;
+    if (signal_client_request(decisions->signal, &request) < 0)
+        return false;
+    if (decisions->reading && decisions->reading->has_captured)
+        reading_age_observe(&decisions->request_age, decisions->reading->captured);
+    return true;
 }
 
 /* What a decision stands on: what the congested approach sees, else all that is known. */
@@ -163,14 +170,18 @@ static void step(Decisions *decisions, size_t i, const IntersectionEvent *event)
     follow(decisions, i, &actions);
 }
 
-void decisions_read(Decisions *decisions, size_t intersection, Approach approach, const Readings *readings,
-                    uint64_t fresh_usec) {
-    if (readings->has_queue)
+void decisions_read(Decisions *decisions, size_t intersection, const DecisionsReading *reading) {
+    if (reading->readings.has_queue)
         control_queue(decisions->control, intersection,
-                      control_lanes(decisions->control, intersection, approach), readings->queue_vehicles);
-    IntersectionEvent event = {
-        .kind = INTERSECTION_READ, .approach = approach, .readings = *readings, .fresh_usec = fresh_usec};
+                      control_lanes(decisions->control, intersection, reading->approach),
+                      reading->readings.queue_vehicles);
+    IntersectionEvent event = {.kind = INTERSECTION_READ,
+                               .approach = reading->approach,
+                               .readings = reading->readings,
+                               .fresh_usec = reading->fresh_usec};
+    decisions->reading = reading;
     step(decisions, intersection, &event);
+    decisions->reading = NULL;
 }
 
 /* --- what an operator wants --- */
@@ -380,6 +391,7 @@ int decisions_new(Service *service, Delivery *delivery, Decisions **ret, Problem
     decisions->service = service;
     decisions->delivery = delivery;
     decisions->thresholds = thresholds_of(service_settings(service));
+    reading_age_init(&decisions->request_age, service, "light_requested");
     for (int i = 0; i < DECISION_COUNT; i++) {
         char labels[48];
         (void)snprintf(labels, sizeof labels, "decision=\"%s\"", decision_words[i]);

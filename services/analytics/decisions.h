@@ -26,9 +26,16 @@ DEFINE_FREEP(Decisions, decisions_free)
 /* The way to the signal service. Borrowed. */
 SignalClient *decisions_signal(Decisions *decisions);
 
-/* A sensor spoke. The readings are fresh for `fresh_usec` from now. */
-void decisions_read(Decisions *decisions, size_t intersection, Approach approach, const Readings *readings,
-                    uint64_t fresh_usec);
+/* What a sensor said, and when it measured that where it knows. */
+typedef struct DecisionsReading {
+    Approach approach;
+    Readings readings;
+    uint64_t fresh_usec; /* from now */
+    bool has_captured;
+    Wall captured;
+} DecisionsReading;
+
+void decisions_read(Decisions *decisions, size_t intersection, const DecisionsReading *reading);
 
 /* An operator's wish for one intersection. 0, or -EAGAIN when the signal service is away and nothing was
  * asked. */

@@ -19,10 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RECORD_MAX_BYTES = FRAME_MAX_BYTES - HOP_TEXT_MAX_BYTES,
-    LATENCY_SHARE = 16, /* one event record of so many is measured */
-};
+enum { RECORD_MAX_BYTES = FRAME_MAX_BYTES - HOP_TEXT_MAX_BYTES };
 #define LATENCY_TURN_USEC (30 * USEC_PER_SEC)
 
 struct Delivery {
@@ -210,7 +207,7 @@ void delivery_hurry(Delivery *delivery) {
 static void follow(Delivery *delivery, const Message *record) {
     if (record->tag != MESSAGE_SENSOR_EVENT_RECORD ||
         !message_has(&record->SENSOR_EVENT_RECORD, SensorEventRecord, captured_usec) ||
-        delivery->n_event_records++ % LATENCY_SHARE != 0)
+        delivery->n_event_records++ % CAPTURES_SHARE != 0)
         return;
     durable_latency_put(&delivery->latency, spool_last(spool_of(delivery)),
                         (Wall){(uint64_t)record->SENSOR_EVENT_RECORD.captured_usec});

@@ -1,43 +1,21 @@
-/* A log-linear histogram: sixteen equal steps for each doubling. */
 #include "durable-latency.h"
 
-enum { FIRST_BITS = 4 }; /* values below 2^4 have a bucket each */
+#include "base/log-buckets.h"
 
 void durable_latency_init(DurableLatency *latency) {
     *latency = (DurableLatency){0};
 }
 
-/* --- buckets --- */
-
-static size_t bucket_of(uint64_t usec) {
-    if (usec < DURABLE_STEPS)
-        return usec;
-    unsigned highest = 63 - (unsigned)__builtin_clzll(usec);
-    size_t bucket = (size_t)(highest - FIRST_BITS + 1) * DURABLE_STEPS +
-                    ((usec >> (highest - FIRST_BITS)) & (DURABLE_STEPS - 1));
-    return bucket < DURABLE_BUCKETS ? bucket : DURABLE_BUCKETS - 1;
-}
-
-/* The greatest value that falls into it. */
-static uint64_t bucket_end(size_t bucket) {
-    if (bucket < DURABLE_STEPS)
-        return bucket;
-    unsigned shift = (unsigned)(bucket / DURABLE_STEPS) - 1;
-    return ((DURABLE_STEPS + bucket % DURABLE_STEPS + 1) << shift) - 1;
-}
-
 static void count(DurableHistogram *histogram, uint64_t usec) {
-    histogram->counts[bucket_of(usec)]++;
+    size_t bucket = log_bucket_of(usec, DURABLE_STEP_BITS);
+    histogram->counts[bucket < DURABLE_BUCKETS ? bucket : DURABLE_BUCKETS - 1]++;
     histogram->n++;
 }
 
 /* --- samples --- */
 
 void durable_latency_put(DurableLatency *latency, uint64_t position, Wall captured) {
-    if (latency->n == DURABLE_SAMPLES_MAX)
-        return;
-    latency->samples[(latency->first + latency->n++) % DURABLE_SAMPLES_MAX] =
-        (DurableSample){position, captured};
+    captures_put(&latency->captures, position, captured);
 }
 
 void durable_latency_acknowledge(DurableLatency *latency, StoreRole role, uint64_t position, Wall now) {
@@ -47,12 +25,9 @@ void durable_latency_acknowledge(DurableLatency *latency, StoreRole role, uint64
     const uint64_t *all = latency->acknowledged;
     uint64_t both =
         all[STORE_ROLE_PRIMARY] < all[STORE_ROLE_REPLICA] ? all[STORE_ROLE_PRIMARY] : all[STORE_ROLE_REPLICA];
-    while (latency->n > 0 && latency->samples[latency->first].position <= both) {
-        Wall captured = latency->samples[latency->first].captured;
+    Wall captured;
+    while (captures_take(&latency->captures, both, &captured))
         count(&latency->now, now.usec > captured.usec ? now.usec - captured.usec : 0);
-        latency->first = (latency->first + 1) % DURABLE_SAMPLES_MAX;
-        latency->n--;
-    }
 }
 
 /* --- the window --- */
@@ -79,5 +54,5 @@ uint64_t durable_latency_quantile(const DurableLatency *latency, double quantile
         if ((double)n_seen >= n_wanted)
             break;
     }
-    return bucket_end(last);
+    return log_bucket_end(last, DURABLE_STEP_BITS);
 }

@@ -8,21 +8,16 @@
 
 #include "base/time.h"
 #include "base/vocabulary.h"
+#include "core/captures.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum {
-    DURABLE_SAMPLES_MAX = 1024,           /* under way at once; those that do not fit are not measured */
-    DURABLE_STEPS = 16,                   /* per doubling: a quantile is exact to a sixteenth */
-    DURABLE_BUCKETS = 37 * DURABLE_STEPS, /* up to 2^40 us, 12 days; longer ones count as that long */
+    DURABLE_STEP_BITS = 4,                     /* a quantile is exact to a sixteenth */
+    DURABLE_BUCKETS = 37 << DURABLE_STEP_BITS, /* up to 2^40 us, 12 days; longer ones count as that long */
 };
-
-typedef struct DurableSample {
-    uint64_t position;
-    Wall captured;
-} DurableSample;
 
 typedef struct DurableHistogram {
     uint64_t n;
@@ -30,8 +25,7 @@ typedef struct DurableHistogram {
 } DurableHistogram;
 
 typedef struct DurableLatency {
-    DurableSample samples[DURABLE_SAMPLES_MAX]; /* a ring, by position */
-    size_t first, n;
+    Captures captures;
     uint64_t acknowledged[STORE_ROLE_COUNT];
     DurableHistogram now, before; /* two halves of the window */
 } DurableLatency;

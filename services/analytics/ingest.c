@@ -14,6 +14,7 @@
 #include "shell/city-clock.h"
 #include "shell/journal.h"
 #include "shell/link.h"
+#include "shell/reading-age.h"
 #include "wire/event.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ struct Ingest {
     uint64_t interval_usec[SENSOR_KIND_COUNT];
     Rate rates[SENSOR_KIND_COUNT];
     JournalLimit gap_limit;
+    ReadingAge age;
     Metric *taken[SENSOR_KIND_COUNT], *repeated[SENSOR_KIND_COUNT], *late[SENSOR_KIND_COUNT];
     Metric *missing, *last_event;
 };
@@ -160,32 +162,17 @@ static void decide(Ingest *ingest, SensorKind kind, size_t intersection, const M
         tell_lane(ingest, intersection, sensor, event);
         return;
     }
-    Readings readings = event_readings(event);
     Approach approach = APPROACH_ANY;
     if (sensor && sensor->has_direction && sensor->intersection == intersection)
         approach = approach_of(sensor->direction);
-    decisions_read(ingest->decisions, intersection, approach, &readings, fresh_usec(ingest, kind, event));
+    DecisionsReading reading = {.approach = approach,
+                                .readings = event_readings(event),
+                                .fresh_usec = fresh_usec(ingest, kind, event)};
+    reading.has_captured = event_captured(event, &reading.captured);
+    decisions_read(ingest->decisions, intersection, &reading);
 }
 
 /* --- the record of it --- */
-
-#define CAPTURED(TAG, Type)                                                                                  \
-    case MESSAGE_##TAG:                                                                                      \
-        record->captured_usec = event->TAG.captured_usec;                                                    \
-        return message_has(&event->TAG, Type, captured_usec);
-
-/* When the reading was taken, to the microsecond, where the event says so. */
-static bool copy_captured(const Message *event, SensorEventRecord *record) {
-    switch (event->tag) {
-        CAPTURED(CAMERA_EVENT, CameraEvent)
-        CAPTURED(LOOP_EVENT, LoopEvent)
-        CAPTURED(GPS_EVENT, GpsEvent)
-        CAPTURED(VIEW_EVENT, ViewEvent)
-        CAPTURED(PASSAGE_EVENT, PassageEvent)
-    default:
-        return false;
-    }
-}
 
 /* The event as it came, without its topic. */
 static JsonText event_json(const LinkFrame *frame) {
@@ -198,14 +185,15 @@ static int put_event_record(Ingest *ingest, const Message *event, Wall timestamp
     Message message = {.tag = MESSAGE_SENSOR_EVENT_RECORD};
     SensorEventRecord *record = &message.SENSOR_EVENT_RECORD;
     EventIdentity identity;
+    Wall captured;
 
     message_set_text(record, SensorEventRecord, sensor_id, event_sensor_id(event));
     message_set_text(record, SensorEventRecord, sensor_type, event_sensor_type(event->tag));
     message_set_text(record, SensorEventRecord, intersection, event_intersection(event));
     message_set(record, SensorEventRecord, timestamp, timestamp);
     message_set(record, SensorEventRecord, event_data, event_json(frame));
-    if (copy_captured(event, record))
-        message_mark(record, SensorEventRecord, captured_usec);
+    if (event_captured(event, &captured))
+        message_set(record, SensorEventRecord, captured_usec, (int64_t)captured.usec);
     if (event_identity(event, &identity)) {
         (void)snprintf(record->producer, sizeof record->producer, "%s", identity.producer);
         record->epoch = identity.epoch;
@@ -255,9 +243,12 @@ static bool is_acceptable(Ingest *ingest, const Message *event, size_t *ret_inte
 static int take_event(Ingest *ingest, SensorKind kind, const Message *event, DedupVerdict verdict,
                       size_t intersection, Wall timestamp, const LinkFrame *frame) {
     bool is_newest = verdict == DEDUP_NEW || verdict == DEDUP_GAP;
+    Wall captured;
     metric_add(is_newest ? ingest->taken[kind] : ingest->late[kind], 1);
     metric_set(ingest->last_event, (double)service_wall(ingest->service).usec / (double)USEC_PER_SEC);
     rate_count(&ingest->rates[kind], service_now(ingest->service));
+    if (event_captured(event, &captured))
+        reading_age_observe(&ingest->age, captured);
     int r = put_event_record(ingest, event, timestamp, frame);
     if (r < 0) {
         intake_rolled_back(delivery_intake(ingest->delivery));
@@ -345,6 +336,7 @@ static void ingest_count(Ingest *ingest) {
         (void)snprintf(labels, sizeof labels, "kind=\"%s\",outcome=\"late\"", word);
         ingest->late[kind] = metrics_counter(metrics, "traffic_events_total", help, labels);
     }
+    reading_age_init(&ingest->age, ingest->service, "analytics_taken");
     ingest->missing = metrics_counter(metrics, "traffic_events_missing_total",
                                       "Numbers that were skipped in producers' sequences.", "");
     ingest->last_event = metrics_gauge(metrics, "traffic_last_event_timestamp_seconds",

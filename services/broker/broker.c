@@ -21,6 +21,7 @@
 #include "shell/journal.h"
 #include "shell/link.h"
 #include "shell/producer.h"
+#include "shell/reading-age.h"
 #include "ticks.h"
 #include "wire/event.h"
 
@@ -61,6 +62,7 @@ struct Broker {
     int64_t sequence;   /* of the events that got their identity here */
     uint64_t forwarded; /* up to this position */
     uint64_t n_taken, n_forwarded;
+    ReadingAge age;
     Metric *taken_total, *forwarded_total, *identified_total;
     char frame[GATE_FRAME_MAX_BYTES];
 };
@@ -87,25 +89,29 @@ static bool is_wanted(const Hop *hop, void *userdata) {
 }
 
 /* A number counts only when its event is taken, so a repeated attempt gets the same one. */
-static int take_event(const void *event, size_t size, bool needs_identity, Problem *problem, void *userdata) {
+static int take_event(const InputEvent *event, Problem *problem, void *userdata) {
     Broker *broker = ((Topic *)userdata)->broker;
-    if (needs_identity) {
+    const char *text = event->text;
+    size_t size = event->size;
+    if (event->needs_identity) {
         EventIdentity identity = {broker->producer.text, service_epoch(broker->service),
                                   broker->sequence + 1};
         int n =
-            gate_add_identity(event, size, &identity, service_wall(broker->service), broker->frame, problem);
+            gate_add_identity(text, size, &identity, service_wall(broker->service), broker->frame, problem);
         if (n < 0)
             return n == -EMSGSIZE ? -EBADMSG : n;
-        event = broker->frame;
+        text = broker->frame;
         size = (size_t)n;
     }
-    int r = keeper_append(broker->keeper, event, size);
+    int r = keeper_append(broker->keeper, text, size);
     if (r < 0)
         return r;
-    broker->sequence += needs_identity;
+    if (event->has_captured)
+        reading_age_follow(&broker->age, spool_last(keeper_spool(broker->keeper)), event->captured);
+    broker->sequence += event->needs_identity;
     broker->n_taken++;
     metric_add(broker->taken_total, 1);
-    metric_add(broker->identified_total, needs_identity);
+    metric_add(broker->identified_total, event->needs_identity);
     return 0;
 }
 
@@ -122,8 +128,10 @@ static void on_committed(void *userdata) {
     Broker *broker = userdata;
     for (size_t i = 0; i < SENSOR_KIND_COUNT; i++)
         receiver_acknowledge(broker->topics[i].receiver);
-    sender_add(broker->sender, spool_committed(keeper_spool(broker->keeper)));
-    ticks_committed(broker->ticks, spool_committed(keeper_spool(broker->keeper)));
+    uint64_t committed = spool_committed(keeper_spool(broker->keeper));
+    sender_add(broker->sender, committed);
+    ticks_committed(broker->ticks, committed);
+    reading_age_reach(&broker->age, committed);
 }
 
 /* Not at once: whoever says so is in the middle of its work. */
@@ -286,6 +294,7 @@ static int open_topic(Broker *broker, SensorKind kind, Problem *problem) {
 static void make_counters(Broker *broker) {
     static const char help[] = "Events by what became of them.";
     Metrics *metrics = service_metrics(broker->service);
+    reading_age_init(&broker->age, broker->service, "broker_committed");
     broker->taken_total = metrics_counter(metrics, "traffic_events_total", help, "outcome=\"taken\"");
     broker->forwarded_total = metrics_counter(metrics, "traffic_events_total", help, "outcome=\"forwarded\"");
     broker->identified_total = metrics_counter(metrics, "traffic_events_identified_total",

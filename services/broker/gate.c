@@ -50,6 +50,10 @@ int gate_judge(Gate *gate, const void *frame, size_t size, bool *ret_needs_ident
     return 0;
 }
 
+bool gate_captured(const Gate *gate, Wall *ret) {
+    return event_captured(&gate->message, ret);
+}
+
 bool gate_is_tick(const Gate *gate) {
     return gate->message.tag == MESSAGE_TICK_EVENT;
 }

@@ -26,6 +26,9 @@ DEFINE_FREEP(Gate, gate_free)
 int gate_judge(Gate *gate, const void *frame, size_t size, bool *ret_needs_identity, Refusal *ret_refusal,
                Problem *problem);
 
+/* When the reading of the event that gate_judge() passed last was taken, if it says so. */
+bool gate_captured(const Gate *gate, Wall *ret);
+
 /* Whether the frame that gate_judge() passed last is a simulator's tick, which no sensor measured. */
 bool gate_is_tick(const Gate *gate);
 

@@ -29,7 +29,9 @@ typedef struct Judged {
     bool has_hop;
     bool is_refused; /* only of a frame under custody: there is nothing to take, but it has arrived */
     bool needs_identity;
+    bool has_captured;
     bool is_tick;
+    Wall captured;
     char event[FRAME_MAX_BYTES];
 } Judged;
 
@@ -76,6 +78,7 @@ static int judge(Input *input, const LinkFrame *frame, RefuseFn refuse, size_t *
         return r;
     judged->is_refused = r == -EBADMSG;
     judged->is_tick = r == 0 && gate_is_tick(input->gate);
+    judged->has_captured = r == 0 && !judged->is_tick && gate_captured(input->gate, &judged->captured);
     if (judged->is_refused)
         refuse(input, frame, refusal, &problem);
     *ret_size = judged->is_refused ? 0 : trimmed_size(judged->event, size);
@@ -90,9 +93,13 @@ static int settle(Input *input, const Judged *judged, size_t size) {
     if (judged->is_refused)
         return 0;
     Problem problem;
+    const InputEvent told = {.text = judged->event,
+                             .size = size,
+                             .needs_identity = judged->needs_identity,
+                             .has_captured = judged->has_captured,
+                             .captured = judged->captured};
     int r = judged->is_tick ? input->handlers.on_tick(judged->event, size, &problem, input->userdata)
-                            : input->handlers.on_event(judged->event, size, judged->needs_identity, &problem,
-                                                       input->userdata);
+                            : input->handlers.on_event(&told, &problem, input->userdata);
     if (r != -EBADMSG)
         return r;
     const LinkFrame event = {.data = judged->event, .size = size};

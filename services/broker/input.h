@@ -11,6 +11,15 @@
 
 typedef struct Input Input;
 
+/* An event, without its hop. */
+typedef struct InputEvent {
+    const char *text;
+    size_t size;
+    bool needs_identity;
+    bool has_captured; /* it says when the reading was taken */
+    Wall captured;
+} InputEvent;
+
 /* Asked in this order, in the loop. */
 typedef struct InputHandlers {
     /* Whether anything can be taken now. If not, the input keeps what it has, reads nothing more and waits
@@ -19,9 +28,8 @@ typedef struct InputHandlers {
     /* A frame under custody: whether it is to be taken, or is done with. Asked once for each, of those whose
      * contents are refused too: they count as arrived. */
     bool (*is_wanted)(const Hop *hop, void *userdata);
-    /* An event, without its hop. 0; -EBADMSG: refused with `problem`; another negative errno ends the
-     * process. */
-    int (*on_event)(const void *event, size_t size, bool needs_identity, Problem *problem, void *userdata);
+    /* 0; -EBADMSG: refused with `problem`; another negative errno ends the process. */
+    int (*on_event)(const InputEvent *event, Problem *problem, void *userdata);
     /* The same for a simulator's tick. */
     int (*on_tick)(const void *tick, size_t size, Problem *problem, void *userdata);
 } InputHandlers;

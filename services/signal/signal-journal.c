@@ -74,11 +74,8 @@ void signal_journal_release(const char *id) {
                   id);
 }
 
-void signal_journal_latency(const SignalCommand *command, const SignalRequest *request, uint64_t wait_usec,
-                            Wall now) {
-    uint64_t latency_usec;
-    if (!request_age(command, now, &latency_usec))
-        return;
+void signal_journal_latency(const SignalCommand *command, const SignalRequest *request, uint64_t latency_usec,
+                            uint64_t wait_usec) {
     JournalField fields[6];
     size_t n = 0;
     (void)snprintf(fields[n++], sizeof fields[0], "TRAFFIC_INTERSECTION=%s", command->intersection);

@@ -11,6 +11,6 @@ void signal_journal_green(const char *id, const LightsView *view);
 void signal_journal_violation(const char *id, const LightsView *view);
 void signal_journal_release(const char *id);
 
-/* A request that was taken, when it says when it was made; `wait_usec` until it is green. */
-void signal_journal_latency(const SignalCommand *command, const SignalRequest *request, uint64_t wait_usec,
-                            Wall now);
+/* A request that was taken so long after it was made; `wait_usec` until it is green. */
+void signal_journal_latency(const SignalCommand *command, const SignalRequest *request, uint64_t latency_usec,
+                            uint64_t wait_usec);

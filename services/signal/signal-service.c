@@ -41,6 +41,7 @@ typedef struct SignalService {
     JournalLimit searches, declined;
     uint64_t n_requests, n_refused;
     Metric *outcomes[SIGNAL_ACTION_COUNT][SIGNAL_OUTCOME_COUNT];
+    Metric *request_age;
     Metric *changes, *violations, *latched, *commanded, *commander_lost;
 } SignalService;
 
@@ -214,6 +215,16 @@ static TakenText taken_text(const SignalService *signal, size_t intersection, co
     return taken;
 }
 
+/* Nothing of a request that does not say when it was made. */
+static void tell_latency(SignalService *signal, const SignalCommand *command, const SignalRequest *request,
+                         uint64_t wait_usec) {
+    uint64_t age_usec;
+    if (!request_age(command, service_city_wall(signal->service), &age_usec))
+        return;
+    metric_observe(signal->request_age, age_usec);
+    signal_journal_latency(command, request, age_usec, wait_usec);
+}
+
 static void take_request(SignalService *signal, const SignalCommand *command, size_t intersection) {
     const Mono now = service_city_now(signal->service);
     SignalRequest request = request_from_command(command);
@@ -233,7 +244,7 @@ static void take_request(SignalService *signal, const SignalCommand *command, si
         return;
     }
     if (!is_phase || answer.outcome != SIGNAL_ALREADY) /* renewed once a second */
-        signal_journal_latency(command, &request, answer.wait_usec, service_city_wall(signal->service));
+        tell_latency(signal, command, &request, answer.wait_usec);
     report_outcome(signal, command, REPORT_ACCEPTED, intersection,
                    taken_text(signal, intersection, &answer).text, &answer);
 }
@@ -325,6 +336,9 @@ static void make_counters(SignalService *signal) {
                 metrics_counter(metrics, "traffic_light_requests_total",
                                 "Requests to the lights by what became of them.", labels);
         }
+    signal->request_age =
+        metrics_histogram(metrics, "traffic_light_request_age_seconds",
+                          "Time from a request's creation until the interlock takes it.", "");
     signal->changes =
         metrics_counter(metrics, "traffic_light_changes_total", "Changes of what the lights show.", "");
     signal->violations = metrics_counter(metrics, "traffic_interlock_violations_total",

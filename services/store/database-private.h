@@ -4,6 +4,7 @@
 #include "database.h"
 #include "disk-watch.h"
 #include "file-check.h"
+#include "shell/reading-age.h"
 #include "store/db-place.h"
 #include "store/group-commit.h"
 #include "store/intake-table.h"
@@ -43,6 +44,8 @@ struct Database {
     Decoder *refill_decoder;
     DiskWatch disk;
 
+    ReadingAge age;
+    uint64_t n_added; /* in this life: the positions of `age` */
     Metric *stored[RECORD_TABLE_COUNT], *repeats, *refilled, *commits, *failures, *deleted;
     Metric *waiting, *can_commit, *needs_refill;
     GroupCommitCounts counted;

@@ -71,6 +71,7 @@ void database_make_metrics(Database *database) {
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
         database->stored[i] =
             metrics_counter(metrics, "traffic_store_records_total", "Records committed.", table_labels[i]);
+    reading_age_init(&database->age, database->service, "store_committed");
     database->repeats =
         metrics_counter(metrics, "traffic_store_repeats_total", "Records that were stored already.", "");
     database->refilled = metrics_counter(metrics, "traffic_store_refilled_total",

@@ -95,6 +95,7 @@ static int follow_commit(Database *database, bool had_something, Mono now, int n
     leave_trouble(database, now, n_rows);
     if (had_something) {
         fault_point(FAULT_AFTER_COMMIT);
+        reading_age_reach(&database->age, database->n_added);
         database->handlers.on_committed(database->userdata);
     }
     return 0;
@@ -161,6 +162,12 @@ void database_want_refill(Database *database) {
         database_tell_refill(database, false);
 }
 
+static void follow_age(Database *database, const Message *record) {
+    const SensorEventRecord *event = &record->SENSOR_EVENT_RECORD;
+    if (record->tag == MESSAGE_SENSOR_EVENT_RECORD && message_has(event, SensorEventRecord, captured_usec))
+        reading_age_follow(&database->age, ++database->n_added, (Wall){(uint64_t)event->captured_usec});
+}
+
 int database_add(Database *database, const char *frame, size_t size, const Message *record,
                  Problem *problem) {
     bool was_pending = group_commit_is_pending(database->group);
@@ -168,6 +175,7 @@ int database_add(Database *database, const char *frame, size_t size, const Messa
                              service_now(database->service), problem);
     if (r < 0)
         return r;
+    follow_age(database, record);
     if (!group_commit_can_commit(database->group) && !database->is_in_trouble) {
         const CommitTrouble *trouble = group_commit_trouble(database->group);
         r = follow_failure(database, trouble->error, &trouble->why);

@@ -26,7 +26,7 @@ static void both_acknowledge(uint64_t position, uint64_t usec) {
 }
 
 static void assert_about(uint64_t usec, uint64_t exact_usec) {
-    assert_in_range(usec, exact_usec, exact_usec + exact_usec / DURABLE_STEPS + 1);
+    assert_in_range(usec, exact_usec, exact_usec + (exact_usec >> DURABLE_STEP_BITS) + 1);
 }
 
 static void a_sample_counts_when_the_slower_store_has_it(void **state) {
@@ -85,12 +85,12 @@ static void a_window_forgets_after_two_turns(void **state) {
 
 static void samples_that_do_not_fit_are_left_out_and_the_ring_goes_on(void **state) {
     (void)state;
-    for (uint64_t i = 1; i <= DURABLE_SAMPLES_MAX + 5; i++)
+    for (uint64_t i = 1; i <= CAPTURES_MAX + 5; i++)
         durable_latency_put(&latency, i, at(0));
-    both_acknowledge(DURABLE_SAMPLES_MAX / 2, 10);
-    durable_latency_put(&latency, DURABLE_SAMPLES_MAX + 10, at(0));
-    both_acknowledge(DURABLE_SAMPLES_MAX + 10, 20);
-    assert_int_equal(durable_latency_count(&latency), DURABLE_SAMPLES_MAX + 1);
+    both_acknowledge(CAPTURES_MAX / 2, 10);
+    durable_latency_put(&latency, CAPTURES_MAX + 10, at(0));
+    both_acknowledge(CAPTURES_MAX + 10, 20);
+    assert_int_equal(durable_latency_count(&latency), CAPTURES_MAX + 1);
 }
 
 static void a_store_that_begins_again_from_behind_measures_nothing_twice(void **state) {

@@ -1,4 +1,4 @@
-/* Counters and gauges, and the text that node_exporter reads. */
+/* Counters, gauges and histograms, and the text that node_exporter reads. */
 #include "shell/metrics-private.h"
 
 #include <pthread.h>
@@ -106,6 +106,41 @@ static void threads_count_without_losing_any(void **state) {
     metrics_free(metrics);
 }
 
+/* What the text says of a sample; -1 when it is not there. */
+static double sample(const char *text, const char *name_and_labels) {
+    const char *line = strstr(text, name_and_labels);
+    return line ? strtod(line + strlen(name_and_labels), NULL) : -1;
+}
+
+static void histogram_counts_durations_up_to_each_bound(void **state) {
+    (void)state;
+    Metrics *metrics = make("service=\"x\"");
+    Metric *wait = metrics_histogram(metrics, "traffic_wait_seconds", "Wait.", "stage=\"a\"");
+    static const uint64_t durations_usec[] = {0, 64, 65, 80, 1000, 16777216, 16777217};
+    for (size_t i = 0; i < sizeof durations_usec / sizeof *durations_usec; i++)
+        metric_observe(wait, durations_usec[i]);
+    assert_true(metric_value(wait) == 7);
+
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    metrics_print(out, metrics);
+    fclose(out);
+    assert_non_null(strstr(text, "# TYPE traffic_wait_seconds histogram\n"));
+#define BUCKET(le) "traffic_wait_seconds_bucket{service=\"x\",stage=\"a\",le=\"" le "\"} "
+    assert_true(sample(text, BUCKET("6.4e-05")) == 2);
+    assert_true(sample(text, BUCKET("8e-05")) == 4);
+    assert_true(sample(text, BUCKET("0.000896")) == 4);
+    assert_true(sample(text, BUCKET("0.001024")) == 5);
+    assert_true(sample(text, BUCKET("16.777216")) == 6);
+    assert_true(sample(text, BUCKET("+Inf")) == 7);
+#undef BUCKET
+    assert_true(sample(text, "traffic_wait_seconds_sum{service=\"x\",stage=\"a\"} ") == 33.555642);
+    assert_true(sample(text, "traffic_wait_seconds_count{service=\"x\",stage=\"a\"} ") == 7);
+    free(text);
+    metrics_free(metrics);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_name_and_labels_are_the_same_counter),
@@ -113,6 +148,7 @@ int main(void) {
         cmocka_unit_test(the_service_label_stands_before_the_own_ones),
         cmocka_unit_test(help_is_escaped),
         cmocka_unit_test(large_counts_are_printed_exactly),
+        cmocka_unit_test(histogram_counts_durations_up_to_each_bound),
         cmocka_unit_test(threads_count_without_losing_any),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
