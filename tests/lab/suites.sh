@@ -11,10 +11,10 @@ suites_log_dir=$lab_work/test-logs
 # Two checkouts that test on one host at the same time each name a lab of their own.
 suites_lab=${TEST_LAB:-test}
 
-suites_all=(lint unit property scenario proof fuzz services v0 history sanitize coverage mutants packaging drive lab faults-quick)
+suites_all=(lint unit property scenario instructions proof fuzz services v0 history sanitize coverage mutants packaging drive lab bench faults-quick)
 # Not run unless asked for: it takes forty minutes on a machine of its own.
 suites_more=(faults)
-suites_of_machines=(packaging lab faults-quick faults)
+suites_of_machines=(packaging lab bench faults-quick faults)
 suites_of_processes=(services v0 history drive)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
@@ -22,6 +22,7 @@ suites_needs=(
     build-essential clang clang-format clang-tidy gcovr libclang-rt-14-dev git jq lintian procps python3 python3-pytest python3-zmq shellcheck spin
     debhelper systemd sqlite3 man-db
     frama-c-base why3 z3 cvc4
+    valgrind
     e2fsprogs mount "${drive_needs[@]}"
 )
 
@@ -163,6 +164,13 @@ suite_proof() {
     [ "$suite_failed" -eq 0 ]
 }
 
+# A table to look at: it is shown at the end, and fails only when nothing could be counted.
+suite_instructions() {
+    check "instructions of the hot paths are counted" "$lab_top/perf/instructions" --build "$suites_build" >"$suites_log_dir/instructions.table"
+    cat "$suites_log_dir/instructions.table"
+    [ "$suite_failed" -eq 0 ]
+}
+
 suite_mutants() {
     check "every mutant is killed" "$lab_top/tests/mutants/run"
     [ "$suite_failed" -eq 0 ]
@@ -196,7 +204,12 @@ suite_history() {
 
 suite_lab() {
     suites_run_lab "$lab_top/tests/lab" --ignore-glob='*/test_fault_list.py' --ignore-glob='*/test_drive*.py' \
-        --ignore-glob='*/test_actions.py' --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
+        --ignore-glob='*/test_actions.py' --ignore-glob='*/test_bench.py' --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
+}
+
+# A short run of every bench.
+suite_bench() {
+    suites_run_lab "$lab_top/tests/lab/test_bench.py"
 }
 
 suite_faults_quick() {
@@ -256,6 +269,9 @@ suites_sum_up() {
         printf '%-12s  %-6s  %6d  %6d  %5d s\n' "$suite" "$verdict" "$passed" "$failed" "$took"
         total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
     done
+    for suite in "$@"; do
+        [ ! -s "$suites_log_dir/$suite.table" ] || { echo && cat "$suites_log_dir/$suite.table"; }
+    done
     echo "$total_passed passed, $total_failed failed"
     [ "$total_failed" -eq 0 ]
 }
@@ -278,7 +294,7 @@ verb_test() {
     set -- "${chosen[@]}" "${suites_arguments[@]}"
     need_root test "$@"
     suites_prepare
-    rm -f "$suites_log_dir"/*.row
+    rm -f "$suites_log_dir"/*.row "$suites_log_dir"/*.table
     # A lane that is still at work ends with us, whatever it runs.
     trap suites_end_lanes EXIT
     for suite in "${chosen[@]}"; do

@@ -1,0 +1,190 @@
+/* What an event costs at each step of its way, without sockets and without waiting: for counting instructions.
+ *
+ *     build/perf/hot-paths STEP EVENTS DIRECTORY
+ *     build/perf/hot-paths --steps
+ *
+ * Sends EVENTS through one step. Files go into DIRECTORY. perf/instructions counts for all of them; what has to be set up
+ * first cancels out between two runs of different length. */
+#include "base/macro.h"
+#include "relay-packet.h"
+#include "store/db.h"
+#include "store/records.h"
+#include "store/spool.h"
+#include "wire/hop-text.h"
+#include "wire/messages.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COMMIT_EVERY = 64 }; /* as many as a commit finds under a few thousand events a second */
+
+#define PACKET                                                                                               \
+    "\"sensor_id\":\"CAM-B2-NS\",\"tipo_sensor\":\"camara\",\"interseccion\":\"INT-B2\",\"volumen\":7,"      \
+    "\"velocidad_promedio\":31.5,\"timestamp\":\"2026-11-27T12:00:00Z\",\"producer_id\":\"generator-camera-" \
+    "1\","                                                                                                   \
+    "\"epoch\":1795780800000000,\"seq\":1234567,\"captured_us\":1795780800123456}"
+
+static const char packet[] = "{\"id\":1234567," PACKET;
+static const char event_frame[] = "camara {" PACKET;
+static const char record_frame[] =
+    "{\"type\":\"sensor_event\",\"data\":{\"sensor_id\":\"CAM-B2-NS\",\"tipo_sensor\":\"camara\","
+    "\"interseccion\":\"INT-B2\","
+    "\"timestamp\":\"2026-11-27T12:00:00Z\",\"event_data\":{" PACKET ",\"captured_us\":1795780800123456,"
+    "\"producer_id\":\"generator-camera-1\",\"epoch\":1795780800000000,\"seq\":1234567}}";
+static const Wall noon = {UINT64_C(1795780800000000)};
+
+static void must(int r, const Problem *problem) {
+    if (r >= 0)
+        return;
+    fprintf(stderr, "hot-paths: %s\n", problem->text);
+    exit(1);
+}
+
+/* The message points into the decoder. */
+static Decoder *decode_once(MessageFamily family, const char *frame, Message *ret) {
+    Decoder *decoder = NULL;
+    Refusal refusal;
+    Problem problem = {"out of memory"};
+    must(decoder_new(&decoder), &problem);
+    must(message_decode(decoder, family, frame, strlen(frame), ret, &refusal, &problem), &problem);
+    return decoder;
+}
+
+static void file_name(const char *directory, const char *name, char ret[static PATH_MAX]) {
+    (void)snprintf(ret, PATH_MAX, "%s/%s", directory, name);
+}
+
+/* --- the steps --- */
+
+static void take_packets(unsigned n, const char *directory) {
+    (void)directory;
+    scoped(relay_parser_freep) RelayParser *parser = NULL;
+    Refusal refusal;
+    Problem problem = {"out of memory"};
+    RelayPacket parsed;
+    must(relay_parser_new(&parser), &problem);
+    for (unsigned i = 0; i < n; i++)
+        must(relay_parse(parser, SENSOR_CAMERA, packet, strlen(packet), noon, &parsed, &refusal, &problem),
+             &problem);
+}
+
+static void encode(unsigned n, MessageFamily family, const char *frame) {
+    Message message;
+    Problem problem;
+    char buffer[FRAME_MAX_BYTES];
+    scoped(decoder_freep) Decoder *decoder = decode_once(family, frame, &message);
+    for (unsigned i = 0; i < n; i++)
+        must(message_encode(&message, buffer, sizeof buffer, &problem), &problem);
+}
+
+static void decode(unsigned n, MessageFamily family, const char *frame) {
+    scoped(decoder_freep) Decoder *decoder = NULL;
+    Message message;
+    Refusal refusal;
+    Problem problem = {"out of memory"};
+    must(decoder_new(&decoder), &problem);
+    for (unsigned i = 0; i < n; i++)
+        must(message_decode(decoder, family, frame, strlen(frame), &message, &refusal, &problem), &problem);
+}
+
+static void encode_events(unsigned n, const char *directory) {
+    (void)directory;
+    encode(n, MESSAGE_FAMILY_EVENT, event_frame);
+}
+
+static void decode_events(unsigned n, const char *directory) {
+    (void)directory;
+    decode(n, MESSAGE_FAMILY_EVENT, event_frame);
+}
+
+static void encode_records(unsigned n, const char *directory) {
+    (void)directory;
+    encode(n, MESSAGE_FAMILY_RECORD, record_frame);
+}
+
+static void decode_records(unsigned n, const char *directory) {
+    (void)directory;
+    decode(n, MESSAGE_FAMILY_RECORD, record_frame);
+}
+
+static void carry(unsigned n, const char *directory) {
+    (void)directory;
+    const Problem problem = {"a hop does not come back as it was put"};
+    char with_hop[FRAME_MAX_BYTES], without[FRAME_MAX_BYTES];
+    for (unsigned i = 0; i < n; i++) {
+        const Hop hop = {
+            .stream = 0x1234567890ABCDEF, .epoch = (int64_t)noon.usec, .position = i + 1, .oldest = 1};
+        Hop came;
+        size_t size;
+        int r = hop_put(event_frame, strlen(event_frame), &hop, with_hop, sizeof with_hop);
+        must(r, &problem);
+        must(hop_take(with_hop, (size_t)r, &came, without, &size) ? 0 : -1, &problem);
+    }
+}
+
+/* Kept, committed, read back by nobody, let go. */
+static void keep(unsigned n, const char *directory) {
+    static const char *const readers[] = {"analytics", NULL};
+    const SpoolLimits limits = {.max_bytes = UINT64_C(1) << 30, .memory_bytes = 16 << 20};
+    scoped(spool_freep) Spool *spool = NULL;
+    Problem problem = {"there is no room"};
+    char path[PATH_MAX];
+    file_name(directory, "spool.db", path);
+    must(spool_open(path, readers, &limits, &spool, &problem), &problem);
+    for (unsigned i = 1; i <= n; i++) {
+        must(spool_append(spool, event_frame, strlen(event_frame)), &problem);
+        if (i % COMMIT_EVERY > 0)
+            continue;
+        must(spool_commit(spool, &problem), &problem);
+        spool_acknowledge(spool, 0, spool_committed(spool));
+    }
+}
+
+static void store(unsigned n, const char *directory) {
+    scoped(db_closep) sqlite3 *db = NULL;
+    scoped(record_writer_freep) RecordWriter *writer = NULL;
+    Message record;
+    Problem problem;
+    char path[PATH_MAX];
+    scoped(decoder_freep) Decoder *decoder = decode_once(MESSAGE_FAMILY_RECORD, record_frame, &record);
+    file_name(directory, "store.db", path);
+    must(db_open(path, &db, &problem), &problem);
+    must(record_writer_new(db, &writer, &problem), &problem);
+    for (unsigned i = 1; i <= n; i++) {
+        record.SENSOR_EVENT_RECORD.sequence = i;
+        must(record_writer_insert(writer, &record, noon, &problem), &problem);
+        if (i % COMMIT_EVERY == 0)
+            must(record_writer_commit(writer, noon, &problem), &problem);
+    }
+}
+
+static const struct HotPath {
+    const char *name;
+    void (*run)(unsigned n, const char *directory);
+} paths[] = {
+    {"packet-read", take_packets},
+    {"event-write", encode_events},
+    {"hop", carry},
+    {"event-read", decode_events},
+    {"record-write", encode_records},
+    {"record-read", decode_records},
+    {"spool", keep},
+    {"store-row", store},
+};
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--steps") == 0) {
+        for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+            puts(paths[i].name);
+        return 0;
+    }
+    for (size_t i = 0; argc == 4 && i < ARRAY_LEN(paths); i++)
+        if (strcmp(paths[i].name, argv[1]) == 0) {
+            paths[i].run((unsigned)strtoul(argv[2], NULL, 10), argv[3]);
+            return 0;
+        }
+    fprintf(stderr, "hot-paths: expected STEP EVENTS DIRECTORY, with a STEP of hot-paths --steps\n");
+    return 2;
+}

@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# `lab bench`: how fast the packages are. What it does is Python's, in perf/bench/; here it gets what it needs of this host, and the
+# generator of readings built.
+
+bench_needs=(python3 python3-zmq nftables)
+
+bench_python() {
+    TRAFFIC_BUILD=$local_build LAB=$bench_lab PYTHONPATH="$lab_top/perf:$lab_parts" /usr/bin/python3 -B -m bench "$@"
+}
+
+verb_bench() {
+    # Not the lab that somebody works with, unless told so: it is taken down.
+    local bench_lab=bench
+    [ "$LAB" = city ] || bench_lab=$LAB
+    case " $* " in
+    *" --help "* | *" -h "*)
+        bench_python "$@"
+        return
+        ;;
+    esac
+    need_root bench "$@"
+    host_needs "lab bench" "${bench_needs[@]}"
+    mkdir -p "$lab_work"
+    local_binaries
+    bench_python "$@"
+}

@@ -1,0 +1,74 @@
+"""The benches: what they read, and a short run of each. What the figures are nobody asks here: a machine of tests is busy."""
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from faults.machines import TOP
+
+sys.path.insert(0, str(TOP / "perf"))
+from bench import prom  # noqa: E402
+
+TEXT = """# TYPE traffic_wait_seconds histogram
+traffic_wait_seconds_bucket{service="x",stage="a",le="0.001"} 10
+traffic_wait_seconds_bucket{service="x",stage="a",le="0.002"} 30
+traffic_wait_seconds_bucket{service="x",stage="a",le="+Inf"} 40
+traffic_wait_seconds_bucket{service="x",stage="b",le="0.001"} 7
+traffic_x_total{kind="a"} 2
+traffic_x_total{kind="b"} 3
+"""
+
+
+def read(text=TEXT):
+    return prom.Histogram.read(prom.parse(text), "traffic_wait_seconds", stage="a")
+
+
+def test_quantiles_lie_where_the_counts_say():
+    histogram = read()
+    assert histogram.n == 40
+    assert histogram.quantile(0.25) == pytest.approx(0.001)
+    assert histogram.quantile(0.5) == pytest.approx(0.0015)
+    assert histogram.quantile(1) == 0.002  # beyond the last bound nobody knows
+    assert read("").quantile(0.5) is None
+
+
+def test_only_what_came_since_is_counted():
+    later = TEXT.replace("} 30", "} 32").replace("} 40", "} 42")
+    came = read(later).since(read())
+    assert came.buckets == [(0.001, 0), (0.002, 2), (float("inf"), 0)]
+    assert came.quantile(0.5) == pytest.approx(0.0015)
+
+
+def test_labels_choose_samples():
+    samples = prom.parse(TEXT)
+    assert prom.total(samples, "traffic_x_total") == 5
+    assert prom.total(samples, "traffic_x_total", kind="b") == 3
+
+
+def bench(directory, *arguments):
+    done = subprocess.run([TOP / "lab", "bench", *arguments, "--results", directory], env={**os.environ, "LAB": os.environ.get("LAB", "test")},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert "left)" in done.stderr
+
+
+def test_load_says_what_became_of_every_reading(tmp_path):
+    bench(tmp_path, "load", "--mode", "threaded", "--protocol", "custody", "--rate", "600", "--seconds", "5")
+    [probe] = json.loads((tmp_path / "load-threaded-custody.json").read_text())["probes"]
+    assert probe["due"] == 3000 and probe["stored"] == {"primary": 3000, "replica": 3000}
+    for name, stage in probe["stages"].items():
+        assert stage["n"] > 0 and 0 < stage["p50"] <= stage["p99"] <= stage["max"], name
+    assert all(probe["cpu_us_per_event"][unit] > 0 and probe["pss_bytes"][unit] > 0 for unit in ("traffic-broker", "traffic-store@primary"))
+
+
+def test_scenario_counts_in_both_stores_and_reads_the_journal(tmp_path):
+    bench(tmp_path, "scenarios", "--scenario", "2A", "--seconds", "20", "--speed", "50")
+    measured = json.loads((tmp_path / "scenario-2A.json").read_text())
+    assert len(measured["intervals"]) == 200
+    for store in ("primary", "replica"):  # six sensors, ten readings a second each
+        assert 50 <= measured["events_per_second"][store] <= 70
+    assert measured["light_latency_seconds"]["n"] > 0
+    [row] = csv.DictReader((tmp_path / "scenarios.csv").open())
+    assert row["scenario"] == "2A" and float(row["latency_min_ms"]) <= float(row["latency_max_ms"]) and float(row["memory_mib"]) > 0
