@@ -13,7 +13,7 @@ from bench import prom
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "lab"))
-from faults.machines import ADDRESS, LABS, MACHINE_OF, UNITS, Machine, join_network, wait_until  # noqa: E402
+from faults.machines import ADDRESS, LABS, MACHINE_OF, UNITS, Machine, enter_network, join_network, wait_until  # noqa: E402
 
 CITY = TOP / "config" / "city.json"  # what the packages install
 STORES = {"primary": ("pc3", 5575), "replica": ("pc2", 5576)}
@@ -27,11 +27,13 @@ class CityLab:
         self.name = os.environ.get("LAB", "bench")
         self.machines = {name: Machine(self.name, name) for name in ADDRESS}
         self.sockets = {}
-        self.context = zmq.Context()
+        self.context = None
+        self.home = open("/proc/self/ns/net")  # a lab that is made anew has a network of its own each time
 
     # --- up and down ---
 
     def run(self, *arguments):
+        enter_network(self.home)
         done = subprocess.run([TOP / "lab", *map(str, arguments)], env={**os.environ, "LAB": self.name}, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True)
         if done.returncode != 0:
@@ -43,6 +45,7 @@ class CityLab:
         self.down()
         self.run("up", *options)
         join_network(self.name)
+        self.context = zmq.Context()  # its threads live where they were begun
         for store, (machine, port) in STORES.items():
             asker = self.context.socket(zmq.REQ)
             asker.linger = 0
@@ -53,6 +56,9 @@ class CityLab:
         for asker in self.sockets.values():
             asker.close()
         self.sockets = {}
+        if self.context:
+            self.context.term()
+            self.context = None
         if (LABS / self.name).exists():
             self.run("down")
 
@@ -105,12 +111,16 @@ class CityLab:
         return used
 
     def systemd_usage(self):
-        """{unit: {"cpu_seconds", "memory_bytes"}}, as systemd accounts for the whole service."""
-        used = {}
-        for unit in UNITS:
+        """{unit: {"cpu_seconds", "memory_bytes", "told_by"}}, as systemd accounts for the service; where it cannot (a host with the old control
+        groups hands none to its containers), what /proc says of its one process."""
+        used = self.usage()
+        for unit, process in used.items():
             text = self.machines[MACHINE_OF[unit]].systemctl("show", "--property=CPUUsageNSec,MemoryCurrent", unit)
             shown = dict(line.split("=", 1) for line in text.splitlines())
-            used[unit] = {"cpu_seconds": int(shown["CPUUsageNSec"]) / 1e9, "memory_bytes": int(shown["MemoryCurrent"])}
+            if all(value.isdigit() for value in shown.values()):
+                used[unit] = {"cpu_seconds": int(shown["CPUUsageNSec"]) / 1e9, "memory_bytes": int(shown["MemoryCurrent"]), "told_by": "systemd"}
+            else:
+                used[unit] = {"cpu_seconds": process["cpu_seconds"], "memory_bytes": process["pss_bytes"], "told_by": "/proc"}
         return used
 
     def light_latencies(self, since):

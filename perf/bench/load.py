@@ -79,12 +79,12 @@ class Probe:
         self.wait_stored(before, self.generate(tell)["due"])
 
     def run(self, tell):
-        before, used_before, counted_before = self.lab.stored(), self.lab.usage(), self.lab.samples()
-        begun = time.monotonic()
+        before, counted_before = self.lab.stored(), self.lab.samples()
+        used_before, begun = self.lab.usage(), time.monotonic()
         said = self.generate(tell)
         stored, at = self.wait_stored(before, said["due"])
-        catch_up_sec = max(0.0, at - begun - self.seconds)
         used, counted = self.lab.usage(), self.lab.samples()
+        catch_up_sec = max(0.0, at - begun - self.seconds)
         cpu = {unit: (used[unit]["cpu_seconds"] - used_before[unit]["cpu_seconds"]) / said["due"] * 1e6 for unit in used}
         stages = {name: Histogram.read(counted[unit], metric, **labels).since(Histogram.read(counted_before[unit], metric, **labels)).to_json()
                   for name, (unit, metric, labels) in STAGES.items()}

@@ -4,16 +4,17 @@
     2A  two sensors of each kind, a reading every 5 s, standard broker        2B  the same, threaded broker
 
 Throughput is what both stores counted in each interval, latency is what the signal service's journal says ([LATENCY], LATENCY_US), CPU and
-memory are systemd's accounts of the units. Readings are made up by the sensors themselves (sensor.source = random); control.policy = rules
-lets readings bring the requests to the lights."""
+memory are systemd's accounts of the units (or /proc's of their processes, where systemd keeps none: told_by says which). Readings are made up by the sensors themselves (sensor.source = random) in the study's city (config/city-seed.json);
+control.policy = rules lets readings bring the requests to the lights."""
 import statistics
 import time
 
 from bench import results
-from bench.citylab import CityLab
+from bench.citylab import TOP, CityLab
 from bench.progress import Progress
 
 SCENARIOS = {"1A": (1, 10, "standard"), "1B": (1, 10, "threaded"), "2A": (2, 5, "standard"), "2B": (2, 5, "threaded")}
+CITY = TOP / "config" / "city-seed.json"  # the study's: no sensor watches a lane
 KINDS = ("camera", "inductive", "gps")
 UP_SEC = 75
 
@@ -49,7 +50,7 @@ def summary(values):
 def measure(lab, name, arguments, tell):
     n_sensors, interval_sec, mode = SCENARIOS[name]
     settings = {"sensor.count": n_sensors, "control.policy": "rules", **{f"sensor.{kind}_interval_sec": interval_sec for kind in KINDS}}
-    lab.up("--input", "random", "--mode", mode, "--speed", arguments.speed,
+    lab.up("--city", CITY, "--input", "random", "--mode", mode, "--speed", arguments.speed,
            *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")))
     begun, used_before = time.time(), lab.systemd_usage()
     counted = watch(lab, interval_sec / arguments.speed, arguments.seconds, tell)
@@ -61,7 +62,7 @@ def measure(lab, name, arguments, tell):
             "events_per_second": {store: round(sum(entry[store] for entry in counted) / elapsed, 3) for store in ("primary", "replica")},
             "light_latency_seconds": summary(latencies),
             "units": {unit: {"cpu_percent": round((used[unit]["cpu_seconds"] - used_before[unit]["cpu_seconds"]) / elapsed * 100, 3),
-                             "memory_bytes": used[unit]["memory_bytes"]} for unit in used}}
+                             "memory_bytes": used[unit]["memory_bytes"], "told_by": used[unit]["told_by"]} for unit in used}}
 
 
 def row(measured):

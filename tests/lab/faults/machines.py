@@ -34,11 +34,16 @@ CLONE_NEWNET = 0x40000000
 EXEC_TIMEOUT_SEC = 120
 
 
+def enter_network(namespace):
+    """From now on this process and its children live in the network of this open namespace file."""
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), f"cannot enter the network {namespace.name}")
+
+
 def join_network(lab):
-    """From now on this process and its children live in the lab's network."""
+    """The same, of a lab."""
     with open(f"/run/netns/olaverde-{lab}") as namespace:
-        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"cannot join the network of lab {lab}")
+        enter_network(namespace)
 
 
 def children(pid):
