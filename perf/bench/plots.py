@@ -1,5 +1,6 @@
 """The plots of the report: each is given what it shows and returns SVG text."""
 import io
+import re
 
 import matplotlib
 
@@ -18,6 +19,8 @@ def to_svg(figure):
     figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     text = out.getvalue()
+    # In words that the maker of the PDF reads, too.
+    text = re.sub(r"font: ([\d.]+px) ([^;\"]+)", r"font-size: \1; font-family: \2", text)
     return text[text.index("<svg"):]
 
 
@@ -35,7 +38,7 @@ def grouped_bars(groups, unit, *, errors=None):
     axes.set_xticks(range(len(groups)), list(groups))
     axes.set_ylabel(unit)
     axes.grid(axis="x", visible=False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, ncol=2, loc="lower left", bbox_to_anchor=(0, 1))
     return to_svg(figure)
 
 
@@ -80,5 +83,5 @@ def stacked(bars, unit):
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlabel(unit)
-    axes.legend(frameon=False, fontsize=6.5, ncol=4, loc="upper center", bbox_to_anchor=(0.45, -0.35))
+    axes.legend(frameon=False, fontsize=6.5, ncol=6, loc="lower left", bbox_to_anchor=(0, 1))
     return to_svg(figure)

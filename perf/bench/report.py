@@ -32,7 +32,7 @@ body { font: 9.5pt/1.35 sans-serif; max-width: 186mm; margin: auto; color: #111;
 h1 { font-size: 17pt; margin: 0 0 2mm; } h2 { font-size: 12pt; margin: 5mm 0 1mm; }
 table { border-collapse: collapse; margin: 1mm 0 2mm; } td, th { padding: .3mm 2.5mm; text-align: right; border-bottom: 1px solid #ddd; }
 td:first-child, th:first-child { text-align: left; padding-left: 0; }
-.row { display: flex; gap: 4mm; align-items: flex-start; } figure { margin: 0; break-inside: avoid; } figcaption { font-size: 8pt; color: #444; }
+.row { display: flex; gap: 4mm; align-items: flex-start; } .row > * { flex: 1; } figure { margin: 0; break-inside: avoid; } figcaption { font-size: 8pt; color: #444; }
 code { font-size: 8.5pt; } svg { max-width: 100%; height: auto; } .absent { color: #777; }
 """
 
@@ -172,8 +172,8 @@ def load_part(results):
     rows = [[name, *(ms(probe["stages"][name][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))] for name in lowest["stages"]]
     rows.insert(0, ["acknowledged to the program that handed it in",
                     *(ms(probe["acknowledged"][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))])
-    return (f'<div class="row">{figure(plots.curves(lines, "events/s", "ms"), "Age on the disk of the primary store.")}'
-            + table(["age of a reading, ms", f"{number(lowest['rate'])}/s p50", "p99", f"{number(highest['rate'])}/s p50", "p99"], rows) + "</div>"
+    return (table(["age of a reading, ms", f"{number(lowest['rate'])}/s p50", "p99", f"{number(highest['rate'])}/s p50", "p99"], rows)
+            + figure(plots.curves(lines, "events/s", "ms", width=5), "Age of a reading on the disk of the primary store, by rate.")
             + figure(plots.stacked(bars, "CPU us for each event"), "Where the microseconds go, by rate (standard broker, custody)."))
 
 

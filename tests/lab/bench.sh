@@ -3,6 +3,7 @@
 # generator of readings built.
 
 bench_needs=(python3 python3-zmq nftables)
+bench_report_needs=(python3 python3-zmq python3-matplotlib weasyprint fonts-dejavu-core)
 
 bench_python() {
     TRAFFIC_BUILD=$local_build LAB=$bench_lab PYTHONPATH="$lab_top/perf:$lab_parts" /usr/bin/python3 -B -m bench "$@"
@@ -18,6 +19,11 @@ verb_bench() {
         return
         ;;
     esac
+    if [ "${1:-}" = report ]; then
+        host_needs "lab bench report" "${bench_report_needs[@]}"
+        bench_python "$@"
+        return
+    fi
     need_root bench "$@"
     host_needs "lab bench" "${bench_needs[@]}"
     mkdir -p "$lab_work"
