@@ -42,14 +42,17 @@ static void must(int r, const Problem *problem) {
     exit(1);
 }
 
-/* The message points into the decoder. */
-static Decoder *decode_once(MessageFamily family, const char *frame, Message *ret) {
+static Decoder *make_decoder(void) {
     Decoder *decoder = NULL;
-    Refusal refusal;
-    Problem problem = {"out of memory"};
+    const Problem problem = {"out of memory"};
     must(decoder_new(&decoder), &problem);
-    must(message_decode(decoder, family, frame, strlen(frame), ret, &refusal, &problem), &problem);
     return decoder;
+}
+
+static void decode_one(Decoder *decoder, MessageFamily family, const char *frame, Message *ret) {
+    Refusal refusal;
+    Problem problem;
+    must(message_decode(decoder, family, frame, strlen(frame), ret, &refusal, &problem), &problem);
 }
 
 static void file_name(const char *directory, const char *name, char ret[static PATH_MAX]) {
@@ -74,19 +77,17 @@ static void encode(unsigned n, MessageFamily family, const char *frame) {
     Message message;
     Problem problem;
     char buffer[FRAME_MAX_BYTES];
-    scoped(decoder_freep) Decoder *decoder = decode_once(family, frame, &message);
+    scoped(decoder_freep) Decoder *decoder = make_decoder();
+    decode_one(decoder, family, frame, &message);
     for (unsigned i = 0; i < n; i++)
         must(message_encode(&message, buffer, sizeof buffer, &problem), &problem);
 }
 
 static void decode(unsigned n, MessageFamily family, const char *frame) {
-    scoped(decoder_freep) Decoder *decoder = NULL;
+    scoped(decoder_freep) Decoder *decoder = make_decoder();
     Message message;
-    Refusal refusal;
-    Problem problem = {"out of memory"};
-    must(decoder_new(&decoder), &problem);
     for (unsigned i = 0; i < n; i++)
-        must(message_decode(decoder, family, frame, strlen(frame), &message, &refusal, &problem), &problem);
+        decode_one(decoder, family, frame, &message);
 }
 
 static void encode_events(unsigned n, const char *directory) {
@@ -148,7 +149,8 @@ static void store(unsigned n, const char *directory) {
     Message record;
     Problem problem;
     char path[PATH_MAX];
-    scoped(decoder_freep) Decoder *decoder = decode_once(MESSAGE_FAMILY_RECORD, record_frame, &record);
+    scoped(decoder_freep) Decoder *decoder = make_decoder();
+    decode_one(decoder, MESSAGE_FAMILY_RECORD, record_frame, &record);
     file_name(directory, "store.db", path);
     must(db_open(path, &db, &problem), &problem);
     must(record_writer_new(db, &writer, &problem), &problem);
