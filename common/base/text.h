@@ -27,6 +27,11 @@ size_t text_plain_size(const char *text, size_t size);
  * drive a terminal. */
 bool text_has_control(const char *text, size_t size);
 
+/* Of ASCII, whatever the locale. */
+static inline bool text_is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 /* Its decimal digits, without a NUL; how many there are. snprintf() takes ten times as long. */
 enum { TEXT_UINT64_SIZE = 20 };
 size_t text_from_uint64(uint64_t value, char ret[static TEXT_UINT64_SIZE]);

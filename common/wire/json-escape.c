@@ -1,13 +1,11 @@
 #include "wire/json-escape.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 static JsonEscape refused(Refusal refusal, const char *expected) {
     return (JsonEscape){.refusal = refusal, .expected = expected};
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
 }
 
 /* The four hexadecimal digits after \u, or -1. */
@@ -17,9 +15,9 @@ static int code_unit(const char *at, const char *end) {
     int value = 0;
     for (int i = 2; i < 6; i++) {
         char lower = (char)(at[i] | 0x20);
-        if (!is_digit(at[i]) && (lower < 'a' || lower > 'f'))
+        if (!text_is_digit(at[i]) && (lower < 'a' || lower > 'f'))
             return -1;
-        value = value * 16 + (is_digit(at[i]) ? at[i] - '0' : lower - 'a' + 10);
+        value = value * 16 + (text_is_digit(at[i]) ? at[i] - '0' : lower - 'a' + 10);
     }
     return value;
 }

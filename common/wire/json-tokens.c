@@ -1,12 +1,12 @@
 /* A recursive reader, as deep as objects and arrays may be inside each other.
  *
- * Two subtle things. The token of a container is written when it begins and finished when it ends; in between the row
- * may have moved, so tokens are known by their index. And strtod() is only asked about numbers that something follows
- * in the text: the text has no NUL behind it. */
+ * The subtle thing: the token of a container is written when it begins and finished when it ends; in between the row may
+ * have moved, so tokens are known by their index. */
 #include "wire/json-tokens.h"
 
 #include "base/text.h"
 #include "wire/json-escape.h"
+#include "wire/json-number.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -15,10 +15,7 @@
 #include <string.h>
 
 enum {
-    DEPTH_MAX = 15, /* objects and arrays inside each other */
-    /* Integers up to here fit an int64_t (negative) or a uint64_t, whatever their digits. */
-    NEGATIVE_DIGITS_MAX = 18,
-    POSITIVE_DIGITS_MAX = 19,
+    DEPTH_MAX = 15,   /* objects and arrays inside each other */
     FEW_MEMBERS = 24, /* of which each name is compared with each other one; more are sorted first */
 };
 
@@ -115,10 +112,6 @@ static int end_token(Reading *reading, int index) {
     return index;
 }
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static void skip_blanks(Reading *reading) {
     while (reading->at < reading->end &&
            (*reading->at == ' ' || *reading->at == '\n' || *reading->at == '\r' || *reading->at == '\t'))
@@ -201,92 +194,22 @@ static int read_string(Reading *reading) {
 
 /* --- numbers and words --- */
 
-static size_t skip_digits(Reading *reading) {
-    const char *begin = reading->at;
-    while (reading->at < reading->end && is_digit(*reading->at))
-        reading->at++;
-    return (size_t)(reading->at - begin);
-}
-
-/* The fraction and the exponent, which is there at least one of. */
-static bool skip_decimals(Reading *reading) {
-    bool is_whole = true;
-    if (reading->at < reading->end && *reading->at == '.') {
-        reading->at++;
-        is_whole = skip_digits(reading) > 0;
-    }
-    if (is_whole && reading->at < reading->end && (*reading->at | 0x20) == 'e') {
-        reading->at++;
-        reading->at += reading->at < reading->end && (*reading->at == '+' || *reading->at == '-');
-        is_whole = skip_digits(reading) > 0;
-    }
-    return is_whole && reading->at < reading->end;
-}
-
-static uint64_t value_of_digits(const char *digits, size_t n) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < n; i++)
-        value = value * 10 + (uint64_t)(digits[i] - '0');
-    return value;
-}
-
-/* A number of at most 15 digits without an exponent: they and the power of ten are doubles exactly, so their quotient is the
- * double nearest to the number, which is what strtod() finds in a hundred times as many steps. */
-static bool read_few_decimals(const char *at, const char *end, double *ret) {
-    static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
-    bool is_negative = *at == '-';
-    uint64_t value = 0;
-    size_t n_digits = 0, n_decimals = 0;
-    bool has_point = false;
-    for (at += is_negative; at < end && n_digits < ARRAY_LEN(powers); at++) {
-        if (*at == '.') {
-            has_point = true;
-            continue;
-        }
-        if (!is_digit(*at))
-            return false;
-        value = value * 10 + (uint64_t)(*at - '0');
-        n_digits++;
-        n_decimals += has_point;
-    }
-    if (at < end || n_digits == ARRAY_LEN(powers))
-        return false;
-    double number = (double)value / powers[n_decimals];
-    *ret = is_negative ? -number : number;
-    return true;
-}
-
 static int read_number(Reading *reading) {
-    const char *begin = reading->at;
     int index = add_token(reading, JSON_INTEGER);
     if (index < 0)
         return index;
-    bool is_negative = *begin == '-';
-    reading->at += is_negative;
-    const char *digits = reading->at;
-    size_t n_digits = skip_digits(reading);
-    bool is_integer = reading->at == reading->end || (*reading->at != '.' && (*reading->at | 0x20) != 'e');
-    bool is_number =
-        n_digits > 0 && (n_digits == 1 || *digits != '0') && (is_integer || skip_decimals(reading));
-    Refusal refusal = is_number ? REFUSAL_OUT_OF_RANGE : REFUSAL_NOT_JSON;
+    JsonNumber number = json_number_read(reading->at, reading->end, reading->tokens->locale);
+    if (number.n_taken == 0)
+        return refuse_as(reading, number.refusal, number.expected);
     JsonToken *token = &reading->tokens->tokens[index];
-    if (is_number && is_integer && n_digits <= (is_negative ? NEGATIVE_DIGITS_MAX : POSITIVE_DIGITS_MAX)) {
-        token->magnitude = value_of_digits(digits, n_digits);
-        return end_token(reading, index);
-    }
-    if (is_number && !is_integer) {
+    if (number.is_decimal) {
         token->kind = JSON_DECIMAL;
-        if (!read_few_decimals(begin, reading->at, &token->number))
-            token->number = strtod_l(begin, NULL, reading->tokens->locale);
-        if (isfinite(token->number))
-            return end_token(reading, index);
+        token->number = number.value;
+    } else {
+        token->magnitude = number.magnitude;
     }
-    reading->at = begin;
-    return refuse_as(reading, refusal,
-                     !is_number   ? "expected a JSON number"
-                     : is_integer ? "expected an integer of at most 18 digits"
-                                  : "expected a number up to 1.8e308");
+    reading->at += number.n_taken;
+    return end_token(reading, index);
 }
 
 static int read_word(Reading *reading, const char *word, JsonKind kind) {
@@ -442,7 +365,7 @@ static int read_value(Reading *reading) {
     case 'n':
         return read_word(reading, "null", JSON_NULL);
     default:
-        return c == '-' || is_digit(c) ? read_number(reading) : refuse(reading, "expected JSON");
+        return c == '-' || text_is_digit(c) ? read_number(reading) : refuse(reading, "expected JSON");
     }
 }
 
