@@ -44,8 +44,7 @@ struct Database {
     Decoder *refill_decoder;
     DiskWatch disk;
 
-    ReadingAge age;
-    uint64_t n_added; /* in this life: the positions of `age` */
+    ReadingAge age; /* positions are those among the rows that wait */
     Metric *stored[RECORD_TABLE_COUNT], *repeats, *refilled, *commits, *failures, *deleted;
     Metric *waiting, *can_commit, *needs_refill;
     GroupCommitCounts counted;

@@ -95,7 +95,7 @@ static int follow_commit(Database *database, bool had_something, Mono now, int n
     leave_trouble(database, now, n_rows);
     if (had_something) {
         fault_point(FAULT_AFTER_COMMIT);
-        reading_age_reach(&database->age, database->n_added);
+        reading_age_reach(&database->age, UINT64_MAX); /* a commit leaves nothing waiting */
         database->handlers.on_committed(database->userdata);
     }
     return 0;
@@ -165,7 +165,8 @@ void database_want_refill(Database *database) {
 static void follow_age(Database *database, const Message *record) {
     const SensorEventRecord *event = &record->SENSOR_EVENT_RECORD;
     if (record->tag == MESSAGE_SENSOR_EVENT_RECORD && message_has(event, SensorEventRecord, captured_usec))
-        reading_age_follow(&database->age, ++database->n_added, (Wall){(uint64_t)event->captured_usec});
+        reading_age_follow(&database->age, group_commit_rows_waiting(database->group),
+                           (Wall){(uint64_t)event->captured_usec});
 }
 
 int database_add(Database *database, const char *frame, size_t size, const Message *record,
