@@ -61,7 +61,15 @@ static void file_name(const char *directory, const char *name, char ret[static P
 
 /* --- the steps --- */
 
-static void take_packets(unsigned n, const char *directory) {
+/* `frame` is what the step is about, of the grammar `family`; files go into `directory`. */
+typedef struct HotPath {
+    const char *name;
+    void (*run)(const struct HotPath *path, unsigned n, const char *directory);
+    MessageFamily family;
+    const char *frame;
+} HotPath;
+
+static void take_packets(const HotPath *path, unsigned n, const char *directory) {
     (void)directory;
     scoped(relay_parser_freep) RelayParser *parser = NULL;
     Refusal refusal;
@@ -69,48 +77,31 @@ static void take_packets(unsigned n, const char *directory) {
     RelayPacket parsed;
     must(relay_parser_new(&parser), &problem);
     for (unsigned i = 0; i < n; i++)
-        must(relay_parse(parser, SENSOR_CAMERA, packet, strlen(packet), noon, &parsed, &refusal, &problem),
+        must(relay_parse(parser, SENSOR_CAMERA, path->frame, strlen(path->frame), noon, &parsed, &refusal,
+                         &problem),
              &problem);
 }
 
-static void encode(unsigned n, MessageFamily family, const char *frame) {
+static void encode(const HotPath *path, unsigned n, const char *directory) {
+    (void)directory;
+    scoped(decoder_freep) Decoder *decoder = make_decoder();
     Message message;
     Problem problem;
     char buffer[FRAME_MAX_BYTES];
-    scoped(decoder_freep) Decoder *decoder = make_decoder();
-    decode_one(decoder, family, frame, &message);
+    decode_one(decoder, path->family, path->frame, &message);
     for (unsigned i = 0; i < n; i++)
         must(message_encode(&message, buffer, sizeof buffer, &problem), &problem);
 }
 
-static void decode(unsigned n, MessageFamily family, const char *frame) {
+static void decode(const HotPath *path, unsigned n, const char *directory) {
+    (void)directory;
     scoped(decoder_freep) Decoder *decoder = make_decoder();
     Message message;
     for (unsigned i = 0; i < n; i++)
-        decode_one(decoder, family, frame, &message);
+        decode_one(decoder, path->family, path->frame, &message);
 }
 
-static void encode_events(unsigned n, const char *directory) {
-    (void)directory;
-    encode(n, MESSAGE_FAMILY_EVENT, event_frame);
-}
-
-static void decode_events(unsigned n, const char *directory) {
-    (void)directory;
-    decode(n, MESSAGE_FAMILY_EVENT, event_frame);
-}
-
-static void encode_records(unsigned n, const char *directory) {
-    (void)directory;
-    encode(n, MESSAGE_FAMILY_RECORD, record_frame);
-}
-
-static void decode_records(unsigned n, const char *directory) {
-    (void)directory;
-    decode(n, MESSAGE_FAMILY_RECORD, record_frame);
-}
-
-static void carry(unsigned n, const char *directory) {
+static void carry(const HotPath *path, unsigned n, const char *directory) {
     (void)directory;
     const Problem problem = {"a hop does not come back as it was put"};
     char with_hop[FRAME_MAX_BYTES], without[FRAME_MAX_BYTES];
@@ -119,23 +110,23 @@ static void carry(unsigned n, const char *directory) {
             .stream = 0x1234567890ABCDEF, .epoch = (int64_t)noon.usec, .position = i + 1, .oldest = 1};
         Hop came;
         size_t size;
-        int r = hop_put(event_frame, strlen(event_frame), &hop, with_hop, sizeof with_hop);
+        int r = hop_put(path->frame, strlen(path->frame), &hop, with_hop, sizeof with_hop);
         must(r, &problem);
         must(hop_take(with_hop, (size_t)r, &came, without, &size) ? 0 : -1, &problem);
     }
 }
 
 /* Kept, committed, read back by nobody, let go. */
-static void keep(unsigned n, const char *directory) {
+static void keep(const HotPath *path, unsigned n, const char *directory) {
     static const char *const readers[] = {"analytics", NULL};
     const SpoolLimits limits = {.max_bytes = UINT64_C(1) << 30, .memory_bytes = 16 << 20};
     scoped(spool_freep) Spool *spool = NULL;
     Problem problem = {"there is no room"};
-    char path[PATH_MAX];
-    file_name(directory, "spool.db", path);
-    must(spool_open(path, readers, &limits, &spool, &problem), &problem);
+    char file[PATH_MAX];
+    file_name(directory, "spool.db", file);
+    must(spool_open(file, readers, &limits, &spool, &problem), &problem);
     for (unsigned i = 1; i <= n; i++) {
-        must(spool_append(spool, event_frame, strlen(event_frame)), &problem);
+        must(spool_append(spool, path->frame, strlen(path->frame)), &problem);
         if (i % COMMIT_EVERY > 0)
             continue;
         must(spool_commit(spool, &problem), &problem);
@@ -143,16 +134,16 @@ static void keep(unsigned n, const char *directory) {
     }
 }
 
-static void store(unsigned n, const char *directory) {
+static void store(const HotPath *path, unsigned n, const char *directory) {
     scoped(db_closep) sqlite3 *db = NULL;
     scoped(record_writer_freep) RecordWriter *writer = NULL;
+    scoped(decoder_freep) Decoder *decoder = make_decoder();
     Message record;
     Problem problem;
-    char path[PATH_MAX];
-    scoped(decoder_freep) Decoder *decoder = make_decoder();
-    decode_one(decoder, MESSAGE_FAMILY_RECORD, record_frame, &record);
-    file_name(directory, "store.db", path);
-    must(db_open(path, &db, &problem), &problem);
+    char file[PATH_MAX];
+    decode_one(decoder, path->family, path->frame, &record);
+    file_name(directory, "store.db", file);
+    must(db_open(file, &db, &problem), &problem);
     must(record_writer_new(db, &writer, &problem), &problem);
     for (unsigned i = 1; i <= n; i++) {
         record.SENSOR_EVENT_RECORD.sequence = i;
@@ -162,18 +153,15 @@ static void store(unsigned n, const char *directory) {
     }
 }
 
-static const struct HotPath {
-    const char *name;
-    void (*run)(unsigned n, const char *directory);
-} paths[] = {
-    {"packet-read", take_packets},
-    {"event-write", encode_events},
-    {"hop", carry},
-    {"event-read", decode_events},
-    {"record-write", encode_records},
-    {"record-read", decode_records},
-    {"spool", keep},
-    {"store-row", store},
+static const HotPath paths[] = {
+    {"packet-read", take_packets, MESSAGE_FAMILY_EVENT, packet},
+    {"event-write", encode, MESSAGE_FAMILY_EVENT, event_frame},
+    {"hop", carry, MESSAGE_FAMILY_EVENT, event_frame},
+    {"event-read", decode, MESSAGE_FAMILY_EVENT, event_frame},
+    {"record-write", encode, MESSAGE_FAMILY_RECORD, record_frame},
+    {"record-read", decode, MESSAGE_FAMILY_RECORD, record_frame},
+    {"spool", keep, MESSAGE_FAMILY_EVENT, event_frame},
+    {"store-row", store, MESSAGE_FAMILY_RECORD, record_frame},
 };
 
 int main(int argc, char **argv) {
@@ -184,7 +172,7 @@ int main(int argc, char **argv) {
     }
     for (size_t i = 0; argc == 4 && i < ARRAY_LEN(paths); i++)
         if (strcmp(paths[i].name, argv[1]) == 0) {
-            paths[i].run((unsigned)strtoul(argv[2], NULL, 10), argv[3]);
+            paths[i].run(&paths[i], (unsigned)strtoul(argv[2], NULL, 10), argv[3]);
             return 0;
         }
     fprintf(stderr, "hot-paths: expected STEP EVENTS DIRECTORY, with a STEP of hot-paths --steps\n");

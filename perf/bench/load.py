@@ -21,6 +21,7 @@ PROTOCOLS = ("custody", "v0")
 HOPS = ("broker", "analytics", "primary", "replica")
 RATES = (300, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 128000)  # the sweep
 LATE_SEC, CATCH_UP_SEC, GIVE_UP_SEC = 0.5, 1.0, 20
+ASK_SEC, STILL_SEC = 0.02, 3  # how often stores are asked; what does not come for so long does not come
 STEP = 0.05  # bisection ends when good and bad are so close
 SWING_SEC = 4  # an intersection is congested once in so long
 UP_SEC, AFTER_SEC = 75, 9  # for the time left: a lab that starts; counters that are written again after a probe
@@ -69,9 +70,9 @@ class Probe:
             now = {store: count - before[store] for store, count in self.lab.stored().items()}
             if now != stored:
                 stored, grew_at = now, time.monotonic()
-            if min(now.values()) >= due or time.monotonic() - grew_at > 3:
+            if min(now.values()) >= due or time.monotonic() - grew_at > STILL_SEC:
                 return now, grew_at
-            time.sleep(0.02)
+            time.sleep(ASK_SEC)
 
     def fill(self, tell):
         """Only puts the readings into the stores."""

@@ -174,7 +174,7 @@ def load_part(results):
                     *(ms(probe["acknowledged"][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))])
     return (table(["age of a reading, ms", f"{number(lowest['rate'])}/s p50", "p99", f"{number(highest['rate'])}/s p50", "p99"], rows)
             + figure(plots.curves(lines, "events/s", "ms", width=5), "Age of a reading on the disk of the primary store, by rate.")
-            + figure(plots.stacked(bars, "CPU us for each event"), "Where the microseconds go, by rate (standard broker, custody)."))
+            + figure(plots.stacked(bars, "CPU us for each event"), f"Where the microseconds go, by rate ({first['mode']} broker, custody)."))
 
 
 def growth_part(results):
