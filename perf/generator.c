@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ enum {
     BUCKETS = 41 << STEP_BITS, /* up to 2^44 us */
     CLIENTS_MAX = 64,          /* as many as a sensor takes */
 };
-#define TURN_USEC (1 * USEC_PER_MSEC) /* no more often than this, as long as everything due was handed in */
+#define TURN_USEC 200 /* no more often than this: what comes within it is handed in, and heard, together */
+#define REST_USEC (100 * USEC_PER_MSEC) /* no longer, so that progress is told */
 
 typedef struct Options {
     const char *sockets, *city;
@@ -270,19 +272,25 @@ static int turn(Generator *generator, uint64_t elapsed_usec) {
     return 0;
 }
 
-/* Until the next reading is due or an answer comes, but for a turn at least: answers may come one by one. */
+static struct timespec until(Mono deadline) {
+    uint64_t usec = mono_between(now(), deadline);
+    return (struct timespec){(time_t)(usec / USEC_PER_SEC), (long)(usec % USEC_PER_SEC) * 1000};
+}
+
+/* Until the next reading is due, an answer comes or a sensor takes readings again, but for a turn at least. */
 static void rest(const Generator *generator, Mono since) {
-    Mono next = mono_after(now(), TURN_USEC * 100);
-    bool is_blocked = false;
+    struct pollfd fds[CLIENTS_MAX * SENSOR_KIND_COUNT];
+    Mono next = mono_after(since, REST_USEC);
+    struct timespec time = until(mono_after(since, TURN_USEC));
+    (void)nanosleep(&time, NULL);
     for (size_t i = 0; i < generator->n_feeds; i++) {
         const Feed *feed = &generator->feeds[i];
-        is_blocked |= feed->n_handed_in < feed->n_due;
+        bool is_blocked = feed->n_handed_in < feed->n_due;
+        fds[i] = (struct pollfd){.fd = feed->fd, .events = (short)(is_blocked ? POLLIN | POLLOUT : POLLIN)};
         next = mono_min(next, mono_after(generator->begun, due_usec(generator, feed, feed->n_due + 1)));
     }
-    Mono turned = mono_after(since, TURN_USEC);
-    uint64_t usec = mono_between(now(), is_blocked || next.usec < turned.usec ? turned : next);
-    const struct timespec time = {(time_t)(usec / USEC_PER_SEC), (long)(usec % USEC_PER_SEC) * 1000};
-    (void)nanosleep(&time, NULL);
+    time = until(next);
+    (void)ppoll(fds, generator->n_feeds, &time, NULL);
 }
 
 /* True when everything was answered, and nothing refused. */
