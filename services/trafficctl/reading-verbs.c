@@ -37,7 +37,7 @@ ExitStatus verb_status(Context *context) {
         {"intersections", "/total_intersections"},
         {"answering store", "/answering_store"},
         {"PC3 alive", "/pc3_alive"},
-        {"stores hold the same", "/stores_agree"},
+        {"stores alike but for backlog", "/stores_agree"},
         {"outbox (bytes)", "/outbox/bytes"},
         {"in both stores after (s, p99)", "/durable_seconds/p99"},
         {"sensor events", "/db_summary/total_sensor_events"},
