@@ -7,8 +7,10 @@
 
 Each size is measured by the same rate of readings for some seconds, as in lab bench load: CPU of every process for each event.
 Shipped packages and settings, but for city.file, sensor.source = relay and control.policy = rules."""
+import itertools
 import json
 import statistics
+import string
 import tempfile
 import time
 from pathlib import Path
@@ -40,11 +42,10 @@ def options(parser):
 def city_of(n):
     """A square city of about n intersections: {of a city file}."""
     side = round(n ** 0.5)
-    rows, columns = [f"R{i}" for i in range(1, side + 1)], list(range(1, n // side + 1))
-    ids = [f"{row}{column}" for row in rows for column in columns] if side > 26 else None
-    if ids is None:
-        rows = [chr(ord("A") + i) for i in range(side)]
-        ids = [f"{row}{column}" for row in rows for column in columns]
+    # Letters alone: with digits in them R1 and column 11 would be R11 and column 1.
+    rows = ["".join(letters) for letters in itertools.islice(itertools.product(string.ascii_uppercase, repeat=1 if side <= 26 else 2), side)]
+    columns = list(range(1, n // side + 1))
+    ids = [f"{row}{column}" for row in rows for column in columns]
     sensors = {kind: [{"sensor_id": f"{prefix}-{place}", "interseccion": f"INT-{place}"} for place in ids]
                for kind, prefix in (("cameras", "CAM"), ("inductive_loops", "ESP"), ("gps", "GPS"))}
     return {"name": f"{len(ids)} intersections", "grid": {"rows": rows, "columns": columns}, "sensors": sensors}

@@ -3,7 +3,7 @@
 For each mode of the broker and each protocol a fresh city gets readings at its relay sockets from a generator in C, at rates that rise until
 it does not keep up any more; then the highest sustained rate is found by bisection and confirmed by a longer run. A rate is sustained when
 every reading that was due was handed in, at most half a second late, and stood in both databases a second after the last was due: nothing
-lost, no backlog.
+lost, no backlog. And no backlog on the way: of a hundred readings ninety-nine were on either disk within a second after they were due.
 
 Shipped packages and settings, but for sensor.source = relay, control.policy = rules (so that readings, and not the second, bring requests
 to the lights), broker.mode and, without custody, protocol.* = v0."""
@@ -35,6 +35,9 @@ STAGES = {
     "replica store has committed": ("traffic-store@replica", "traffic_reading_age_seconds", {"stage": "store_committed"}),
     "request, until the interlock takes it": ("traffic-signal", "traffic_light_request_age_seconds", {}),
 }
+
+
+DURABLE_STAGES = ("primary store has committed", "replica store has committed")
 
 
 def options(parser):
@@ -89,10 +92,11 @@ class Probe:
         cpu = {unit: (used[unit]["cpu_seconds"] - used_before[unit]["cpu_seconds"]) / said["due"] * 1e6 for unit in used}
         stages = {name: Histogram.read(counted[unit], metric, **labels).since(Histogram.read(counted_before[unit], metric, **labels)).to_json()
                   for name, (unit, metric, labels) in STAGES.items()}
-        kept_up = said["due"] == said["handed_in"] and said["late_max_seconds"] <= LATE_SEC
+        kept_up = (said["due"] == said["handed_in"] and said["late_max_seconds"] <= LATE_SEC and catch_up_sec <= CATCH_UP_SEC
+                   and all((stages[name]["p99"] or 0) <= CATCH_UP_SEC for name in DURABLE_STAGES))
         return {
             "rate": self.rate, "seconds": self.seconds, "due": said["due"], "stored": stored,
-            "is_sustained": kept_up and said["refused"] == 0 and min(stored.values()) == said["due"] and catch_up_sec <= CATCH_UP_SEC,
+            "is_sustained": kept_up and said["refused"] == 0 and min(stored.values()) == said["due"],
             "late_max_seconds": said["late_max_seconds"], "catch_up_seconds": round(catch_up_sec, 3),
             "events_per_second": round(min(stored.values()) / (self.seconds + catch_up_sec)),
             "acknowledged": {"p50": said["acknowledged_p50_seconds"], "p99": said["acknowledged_p99_seconds"],
@@ -171,7 +175,8 @@ def run(arguments, command):
         heading = results.heading("load", command)
         progress.say(f"{title}: the city starts")
         settings = {"control.policy": "rules"} | {f"protocol.{hop}": protocol for hop in HOPS}
-        lab.up("--input", "relay", "--mode", mode, *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")))
+        lab.up("--input", "relay", "--mode", mode)
+        lab.configure(settings)
         search = Search(lab, arguments.build / "perf" / "generator", arguments, title, progress)
         sustained = None
         if arguments.rate:

@@ -50,8 +50,8 @@ def summary(values):
 def measure(lab, name, arguments, tell):
     n_sensors, interval_sec, mode = SCENARIOS[name]
     settings = {"sensor.count": n_sensors, "control.policy": "rules", **{f"sensor.{kind}_interval_sec": interval_sec for kind in KINDS}}
-    lab.up("--city", CITY, "--input", "random", "--mode", mode, "--speed", arguments.speed,
-           *(word for key, value in settings.items() for word in ("--set", f"{key}={value}")))
+    lab.up("--city", CITY, "--input", "random", "--mode", mode, "--speed", arguments.speed)
+    lab.configure(settings)
     begun, used_before = time.time(), lab.systemd_usage()
     counted = watch(lab, interval_sec / arguments.speed, arguments.seconds, tell)
     elapsed = counted[-1]["at"]

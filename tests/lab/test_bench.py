@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from faults.machines import TOP
 
 sys.path.insert(0, str(TOP / "perf"))
-from bench import prom, scenarios  # noqa: E402
+from bench import growth, prom, scenarios  # noqa: E402
 
 TEXT = """# TYPE traffic_wait_seconds histogram
 traffic_wait_seconds_bucket{service="x",stage="a",le="0.001"} 10
@@ -47,6 +48,14 @@ def test_labels_choose_samples():
     assert prom.total(samples, "traffic_x_total", kind="b") == 3
 
 
+@pytest.mark.parametrize("n", growth.INTERSECTIONS)
+def test_cities_of_every_size_name_each_intersection_once(n):
+    city = growth.city_of(n)
+    places = [sensor["interseccion"] for sensor in city["sensors"]["cameras"]]
+    assert n * 0.9 <= len(set(places)) == len(places) <= n
+    assert {f"INT-{row}{column}" for row in city["grid"]["rows"] for column in city["grid"]["columns"]} == set(places)
+
+
 def bench(directory, *arguments):
     done = subprocess.run([TOP / "lab", "bench", *arguments, "--results", directory], env={**os.environ, "LAB": os.environ.get("LAB", "test")},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
@@ -77,3 +86,19 @@ def test_scenario_counts_in_both_stores(tmp_path):
         assert 50 <= measured["events_per_second"][store] <= 70
     [row] = csv.DictReader((tmp_path / "scenarios.csv").open())
     assert row["scenario"] == "2A" and float(row["memory_mib"]) > 0
+
+
+def test_growth_and_a_report_of_it(tmp_path):
+    bench(tmp_path, "growth", "--part", "clients", "--rate", "300", "--seconds", "2")
+    measured = json.loads((tmp_path / "growth-clients.json").read_text())["sizes"]
+    assert [size["size"] for size in measured] == list(growth.CLIENTS)
+    assert all(min(size["stored"].values()) == size["due"] == 600 for size in measured)
+    done = subprocess.run([TOP / "lab", "bench", "report", "--results", tmp_path, "--output", tmp_path], capture_output=True, text=True, check=True)
+    assert int(re.search(r"(\d+) pages", done.stderr)[1]) <= 5
+    assert "lab bench load" in (tmp_path / "report.html").read_text()  # what was not measured is named
+
+
+def test_without_custody_readings_reach_the_stores_too(tmp_path):
+    bench(tmp_path, "load", "--mode", "standard", "--protocol", "v0", "--rate", "300", "--seconds", "3")
+    [probe] = json.loads((tmp_path / "load-standard-v0.json").read_text())["probes"]
+    assert probe["due"] == 900 and min(probe["stored"].values()) > 0

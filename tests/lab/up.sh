@@ -175,6 +175,8 @@ up_wait_for_city() {
     read -r events changes < <(city_counts)
     # A recording that is played once, as fast as it goes, may be over by now.
     [ "$up_speed" != 0 ] || events=0 rate=0
+    # Who says how many sensors there are, or how seldom they speak, may want few readings.
+    [[ " ${up_set[*]}" != *" sensor."* ]] || rate=0.01
     if [ "$up_input" = relay ] && [ -z "$sumo_input_scenario" ]; then
         step "Waiting for lights to change; readings come from whoever hands them in"
         events=-1 rate=0
