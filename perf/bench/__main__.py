@@ -4,10 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-from bench import growth, load, report, scenarios
+from bench import growth, load, peers, report, scenarios
 from bench.citylab import TOP
 
-BENCHES = {"scenarios": scenarios, "load": load, "growth": growth, "report": report}
+BENCHES = {"scenarios": scenarios, "load": load, "growth": growth, "peers": peers, "report": report}
 
 
 def main():

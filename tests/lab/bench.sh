@@ -3,6 +3,7 @@
 # generator of readings built.
 
 bench_needs=(python3 python3-zmq nftables)
+bench_peers_needs=(python3 python3-zmq iproute2) # the peers themselves are left out where they are not installed
 bench_report_needs=(python3 python3-zmq python3-matplotlib weasyprint fonts-dejavu-core)
 
 bench_python() {
@@ -25,7 +26,11 @@ verb_bench() {
         return
     fi
     need_root bench "$@"
-    host_needs "lab bench" "${bench_needs[@]}"
+    if [ "${1:-}" = peers ]; then
+        host_needs "lab bench peers" "${bench_peers_needs[@]}"
+    else
+        host_needs "lab bench" "${bench_needs[@]}"
+    fi
     mkdir -p "$lab_work"
     local_binaries
     bench_python "$@"

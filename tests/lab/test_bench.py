@@ -102,3 +102,19 @@ def test_without_custody_readings_reach_the_stores_too(tmp_path):
     bench(tmp_path, "load", "--mode", "standard", "--protocol", "v0", "--rate", "300", "--seconds", "3")
     [probe] = json.loads((tmp_path / "load-standard-v0.json").read_text())["probes"]
     assert probe["due"] == 900 and min(probe["stored"].values()) > 0
+
+
+def test_peers_carry_every_event_or_say_why_not(tmp_path):
+    sides = ["broker-v0", "broker-custody", "forwarder", "zmq-proxy", "way", "mosquitto-qos1", "jetstream-r1"]  # others take long to start
+    asked = [word for side in sides for word in ("--side", side)]
+    bench(tmp_path, "peers", "--rounds", "1", "--events", "3000", "--seconds", "0.2", *asked)
+    measured = json.loads((tmp_path / "peers.json").read_text())
+    assert set(sides) == {*measured["sides"], *measured["skipped"]}
+    assert all("apt-get install" in reason for reason in measured["skipped"].values())
+    assert {"broker-v0", "broker-custody", "forwarder", "zmq-proxy", "way"} <= set(measured["sides"])
+    for side in measured["sides"].values():
+        [run] = side["runs"]
+        assert run["lost"] == 0 and run["is_confirmed"], side
+        assert run["events_per_second"] > 0 and 0 < run["p50_us"] <= run["p99_us"], side
+    [ratio] = [ratio for ratio in measured["ratios"] if (ratio["of"], ratio["to"]) == ("broker-v0", "forwarder")]
+    assert ratio["wanted"] == 0.85 and ratio["min"] == ratio["median"] == ratio["max"] > 0
