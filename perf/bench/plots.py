@@ -85,3 +85,17 @@ def stacked(bars, unit):
     axes.set_xlabel(unit)
     axes.legend(frameon=False, fontsize=6.5, ncol=6, loc="lower left", bbox_to_anchor=(0, 1))
     return to_svg(figure)
+
+
+def lying_bars(bars, unit):
+    """{bar: (median, least, most)} on a logarithmic scale."""
+    figure, axes = plt.subplots(figsize=(5, 0.4 + 0.14 * len(bars)))
+    medians = [median for median, _, _ in bars.values()]
+    spans = [[median - least for median, least, _ in bars.values()], [most - median for median, _, most in bars.values()]]
+    axes.barh(range(len(bars)), medians, 0.7, xerr=spans, capsize=2, color=[MORE_COLOURS[name.startswith("our")] for name in bars])
+    axes.set_yticks(range(len(bars)), list(bars), fontsize=6.5)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel(unit)
+    return to_svg(figure)

@@ -34,6 +34,7 @@ table { border-collapse: collapse; margin: 1mm 0 2mm; } td, th { padding: .3mm 2
 td:first-child, th:first-child { text-align: left; padding-left: 0; }
 .row { display: flex; gap: 4mm; align-items: flex-start; } .row > * { flex: 1; } figure { margin: 0; break-inside: avoid; } figcaption { font-size: 8pt; color: #444; }
 code { font-size: 8.5pt; } svg { max-width: 100%; height: auto; } .absent { color: #777; }
+.close { font-size: 8.5pt; } .close td { white-space: nowrap; } tr { break-inside: avoid; }
 """
 
 
@@ -74,7 +75,8 @@ class Results:
         self.scenarios = {one["scenario"]: one for one in read("scenario-*.json")}
         self.loads = {(one["mode"], one["protocol"]): one for one in read("load-*.json")}
         self.growths = {one["part"]: one for one in read("growth-*.json")}
-        self.all = [*self.scenarios.values(), *self.loads.values(), *self.growths.values()]
+        self.peers = next(iter(read("peers.json")), None)
+        self.all = [*self.scenarios.values(), *self.loads.values(), *self.growths.values(), *([self.peers] if self.peers else [])]
 
 
 def custody_loads(results):
@@ -113,7 +115,8 @@ def method_part(results):
     return ("<p>The packages, installed with apt in three machines that systemd runs, with the shipped settings except those that each "
             "bench names (<code>lab bench BENCH --help</code>). Readings enter at the relay sockets of the sensors and count when both "
             "databases have committed them (WAL, synchronous = FULL). Ages are since a reading's due time. Histograms have four buckets for "
-            "each doubling, so a quantile is known to an eighth. Commands: "
+            "each doubling, so a quantile is known to an eighth. "
+            + ("Beside others everything is a plain process on loopback. " if results.peers else "") + "Commands: "
             + ", ".join(f"<code>{html.escape(command)}</code>" for command in commands) + ".</p>")
 
 
@@ -192,6 +195,24 @@ def growth_part(results):
     return f'<div class="row">{shown}</div>{rows}'
 
 
+def peers_part(results):
+    if not results.peers:
+        return absent("What a user might pick instead", "lab bench peers")
+    sides = results.peers["sides"]
+
+    rows = [[side["title"], *(number(side["events_per_second"][part]) for part in ("median", "min", "max")),
+             *(f"{side[figure]['median'] / 1000:.2f}" for figure in ("p50_us", "p99_us")), f"{side['cpu_us_per_event']['median']:.1f}"]
+            for side in sides.values()]
+    compared = [[f"{sides[ratio['of']]['title']} / {sides[ratio['to']]['title']}", *(f"{ratio[part]:.2f}" for part in ("median", "min", "max")),
+                 "" if ratio["wanted"] is None else f"{ratio['wanted']:g}"] for ratio in results.peers["ratios"]]
+    bars = {side["title"]: tuple(side["events_per_second"][part] for part in ("median", "min", "max")) for side in sides.values()}
+    skipped = "; ".join(f"{name}: {reason}" for name, reason in results.peers["skipped"].items())
+    return ('<div class="close">' + table(["", "events/s", "least", "most", f"p50 ms at {number(results.peers['latency_rate'])}/s", "p99 ms", "CPU us/event"], rows)
+            + table(["events/s, in the same round", "ratio", "least", "most", "wanted"], compared)
+            + figure(plots.lying_bars(bars, "events/s"), f"Median, least and most; rounds: {results.peers['rounds']}.")
+            + (f'<p class="absent">Left out: {html.escape(skipped)}</p>' if skipped else "") + "</div>")
+
+
 def analysis_part(results):
     said = []
     loads = custody_loads(results)
@@ -219,6 +240,12 @@ def analysis_part(results):
     for part, one in results.growths.items():
         first, last = one["sizes"][0], one["sizes"][-1]
         said.append(f"From {number(first['size'])} to {number(last['size'])} {part} an event costs {last['cpu_us_per_event_all'] / first['cpu_us_per_event_all']:.2f} times as much.")
+    if results.peers:
+        titles = {name: side["title"] for name, side in results.peers["sides"].items()}
+        judged = [f"{titles[ratio['of']]} {ratio['median']:.2f} times {titles[ratio['to']]} (wanted: {ratio['wanted']:g})"
+                  for ratio in results.peers["ratios"] if ratio["wanted"] is not None]
+        if judged:
+            said.append(f"Events/s beside others: {'; '.join(judged)}.")
     medians = [one["light_latency_seconds"]["median"] for one in results.scenarios.values() if one["light_latency_seconds"]["n"]]
     if medians:
         said.append(f"In the study's scenarios the machine idles; a request reaches the interlock within {ms(statistics.median(medians))} ms (median of the scenarios).")
@@ -227,7 +254,8 @@ def analysis_part(results):
 
 def page(results):
     parts = [("Machine", machine_part), ("Method", method_part), ("In one table", headline_part), ("What the numbers say", analysis_part),
-             ("Load", load_part), ("The study's four scenarios", scenario_part), ("Growth", growth_part)]
+             ("Load", load_part), ("The study's four scenarios", scenario_part), ("Growth", growth_part),
+             ("Beside others", peers_part)]
     body = "".join(f"<h2>{title}</h2>{part(results)}" for title, part in parts)
     return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Ola Verde: performance</title><style>{STYLE}</style><h1>Ola Verde: performance</h1>{body}</html>'
 
@@ -236,7 +264,7 @@ def run(arguments, _):
     from weasyprint import HTML
     results = Results(arguments.results)
     if not results.all:
-        raise SystemExit(f"{arguments.results}: no results; run lab bench scenarios, load or growth first")
+        raise SystemExit(f"{arguments.results}: no results; run lab bench scenarios, load, growth or peers first")
     arguments.output.mkdir(parents=True, exist_ok=True)
     text = page(results)
     (arguments.output / "report.html").write_text(text)
