@@ -1,14 +1,14 @@
 """lab bench peers: the same messages through what a user might pick instead, alternating with ours in one run.
 
-    the broker alone    ours without custody (standard and threaded) and with it, beside a bare forwarder in C that reads each event as ours does,
-                        and beside zmq_proxy(): sensors' links to broker's link
+    the broker alone    ours without custody (standard and threaded; it keeps events on disk all the same) and with it, beside a bare forwarder
+                        in C that reads each event as ours does, and beside zmq_proxy(): from the sensors' links to the broker's link
     the whole way       ours from the relay sockets of the sensors to committed rows in both databases, under custody, beside the transport alone
                         of mosquitto (QoS 0 and 1), NATS JetStream (files; one replica, or three servers) and RabbitMQ (quorum queue)
 
-Real events of about 270 bytes. One client publishes and consumes all of them with a window of events under way, confirms and
-acknowledgements included where there are any: some seconds at a steady rate for how long an event takes from publish to consume, then as fast
-as it goes. Of ours it takes until the stores have committed, or the broker has. Everything else stands idle meanwhile; each round starts
-every side anew, every second round backwards. Plain processes on loopback, in a network namespace of their own, their data on disk.
+Real events of about 270 bytes. First some seconds at a steady rate: how long it takes from publishing an event until it is consumed, or is in
+the slower database. Then as fast as it goes: one client publishes and consumes, a bounded number of events is under way, and the clock stops
+when all are consumed and, where there are confirms, confirmed; or are in both databases. Each round starts every side anew and alone, every
+second round in the opposite order. Plain processes on loopback, in a network namespace of their own, their data on disk.
 
 Ratios are of two sides in the same round. Ours have the shipped settings but for sensor.source = relay, broker.mode and, without custody,
 protocol.analytics = v0. The others keep theirs but for limits above which they would drop: so mosquitto keeps messages in memory only, and

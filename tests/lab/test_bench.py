@@ -63,6 +63,11 @@ def bench(directory, *arguments):
     assert "left)" in done.stderr
 
 
+def report_pages(directory):
+    done = subprocess.run([TOP / "lab", "bench", "report", "--results", directory, "--output", directory], capture_output=True, text=True, check=True)
+    return int(re.search(r"(\d+) pages", done.stderr)[1])
+
+
 def test_load_says_what_became_of_every_reading(tmp_path):
     bench(tmp_path, "load", "--mode", "threaded", "--protocol", "custody", "--rate", "600", "--seconds", "5")
     [probe] = json.loads((tmp_path / "load-threaded-custody.json").read_text())["probes"]
@@ -93,8 +98,7 @@ def test_growth_and_a_report_of_it(tmp_path):
     measured = json.loads((tmp_path / "growth-clients.json").read_text())["sizes"]
     assert [size["size"] for size in measured] == list(growth.CLIENTS)
     assert all(min(size["stored"].values()) == size["due"] == 600 for size in measured)
-    done = subprocess.run([TOP / "lab", "bench", "report", "--results", tmp_path, "--output", tmp_path], capture_output=True, text=True, check=True)
-    assert int(re.search(r"(\d+) pages", done.stderr)[1]) <= 5
+    assert report_pages(tmp_path) <= 5
     assert "lab bench load" in (tmp_path / "report.html").read_text()  # what was not measured is named
 
 
@@ -118,3 +122,5 @@ def test_peers_carry_every_event_or_say_why_not(tmp_path):
         assert run["events_per_second"] > 0 and 0 < run["p50_us"] <= run["p99_us"], side
     [ratio] = [ratio for ratio in measured["ratios"] if (ratio["of"], ratio["to"]) == ("broker-v0", "forwarder")]
     assert ratio["wanted"] == 0.85 and ratio["min"] == ratio["median"] == ratio["max"] > 0
+    assert report_pages(tmp_path) <= 5
+    assert f"our broker, v0 {ratio['median']:.2f} times bare forwarder" in (tmp_path / "report.html").read_text()
