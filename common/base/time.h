@@ -44,6 +44,12 @@ static inline Mono mono_min(Mono a, Mono b) {
 }
 
 /*@ assigns \nothing;
+    ensures \result.usec == \max(a.usec, b.usec); */
+static inline Mono mono_max(Mono a, Mono b) {
+    return a.usec > b.usec ? a : b;
+}
+
+/*@ assigns \nothing;
     ensures \result.usec == USEC_FOREVER; */
 static inline Mono mono_never(void) {
     return (Mono){USEC_FOREVER};

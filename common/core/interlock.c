@@ -334,12 +334,6 @@ bool interlock_is_owed(const Interlock *interlock, unsigned group, Mono now) {
 
 /* --- deadlines --- */
 
-/*@ assigns \nothing;
-    ensures \result.usec == \max(a.usec, b.usec); */
-static Mono mono_max(Mono a, Mono b) {
-    return a.usec > b.usec ? a : b;
-}
-
 /* The earlier of the two that is yet to come. */
 /*@ requires \valid_read(interlock);
     requires best.usec > interlock->seen.usec || best.usec == USEC_FOREVER;

@@ -5,6 +5,7 @@
 #include "custody/keeper.h"
 
 #include "shell/journal.h"
+#include "store/commit-rest.h"
 #include "store/commit-trouble.h"
 #include "store/db-place.h"
 
@@ -24,6 +25,7 @@ struct Keeper {
     uint64_t promised;  /* everything up to here may have been acknowledged to who sent it */
     Mono commit_at;     /* what waits is committed then; never when nothing waits */
     Mono waits_since;   /* since when something does */
+    Mono rested_at;     /* see store/commit-rest.h */
     bool is_in_a_hurry; /* somebody waits for the commit, also while there is more to read */
     Mono last_attempt;
     CommitTrouble trouble;

@@ -61,6 +61,8 @@ static void arm(Keeper *keeper) {
 
 static void commit_within(Keeper *keeper, uint64_t usec) {
     Mono now = service_now(keeper->service), deadline = mono_after(now, usec);
+    if (!keeper->is_in_a_hurry)
+        deadline = mono_max(deadline, keeper->rested_at);
     if (mono_is_never(keeper->commit_at))
         keeper->waits_since = now;
     if (deadline.usec >= keeper->commit_at.usec)
@@ -157,9 +159,11 @@ static void follow_success(Keeper *keeper, int n_frames) {
 
 static int commit(Keeper *keeper) {
     Problem problem = {""};
+    Mono begun = service_clock();
     int r = attempt(keeper, &problem);
     if (r < 0)
         return follow_failure(keeper, r, &problem);
+    keeper->rested_at = commit_rest_until(begun, service_clock());
     follow_success(keeper, r);
     return 0;
 }

@@ -132,6 +132,12 @@ Mono service_now(const Service *service) {
     return (Mono){event_now(service->event, CLOCK_MONOTONIC)};
 }
 
+Mono service_clock(void) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (Mono){(uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000};
+}
+
 Wall service_wall(const Service *service) {
     return (Wall){event_now(service->event, CLOCK_REALTIME)};
 }

@@ -1,7 +1,8 @@
 /* The frame of every service: command line, settings, city, event loop, readiness, watchdog, signals,
  * counters. A service is a ServiceSpec and the wiring between its links and its core; its main() is one line.
  *
- * Only the skeleton reads clocks, once per wake-up; everybody else asks service_now(). */
+ * Only the skeleton reads clocks, once per wake-up; everybody else asks service_now(). Threads, which have no
+ * wake-ups, and who measures what a step takes ask service_clock(). */
 #pragma once
 
 #include "base/problem.h"
@@ -52,6 +53,7 @@ const char *service_state_dir(const Service *service);   /* --state-dir, else ST
 const char *service_runtime_dir(const Service *service); /* --runtime-dir, else /run/traffic */
 
 Mono service_now(const Service *service);
+Mono service_clock(void);
 Wall service_wall(const Service *service);
 
 /* start() is going to read all of `path`, perhaps more than once: systemd is asked to wait for as long as a

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 struct ThreadLink {
@@ -24,12 +23,6 @@ struct ThreadLink {
     Metric *frames_in;
     Refusals refusals;
 };
-
-static Mono clock_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (Mono){(uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000};
-}
 
 int thread_link_new(Service *service, EndpointId id, const char *const *topics, const Link *pipe,
                     int pipe_high_water_mark, ThreadLink **ret, Problem *problem) {
@@ -123,7 +116,7 @@ int thread_link_forward(ThreadLink *link, const void *data, size_t size) {
 }
 
 void thread_link_refuse(ThreadLink *link, const LinkFrame *frame, Refusal refusal, const Problem *problem) {
-    refusals_report(&link->refusals, clock_now(), frame, refusal, problem);
+    refusals_report(&link->refusals, service_clock(), frame, refusal, problem);
 }
 
 void thread_link_stop(ThreadLink *link) {

@@ -35,7 +35,7 @@ struct GroupCommit {
                         again */
 
     CommitTrouble trouble;
-    Mono last_commit, last_attempt;
+    Mono last_commit, last_attempt, rested_at;
 
     GroupCommitCounts counts, open; /* `open`: what the open transaction adds to `counts` */
 };
@@ -234,13 +234,18 @@ void group_commit_set_writer(GroupCommit *group, RecordWriter *writer, IntakeTab
     group->open = (GroupCommitCounts){0};
 }
 
+void group_commit_rest(GroupCommit *group, Mono until) {
+    group->rested_at = until;
+}
+
 /* --- asking --- */
 
 Mono group_commit_deadline(const GroupCommit *group) {
     if (group->trouble.error != 0)
         return group->trouble.retry_at;
-    return group_commit_is_pending(group) ? mono_after(group->oldest, group->limits.max_wait_usec)
-                                          : mono_never();
+    if (!group_commit_is_pending(group))
+        return mono_never();
+    return mono_max(mono_after(group->oldest, group->limits.max_wait_usec), group->rested_at);
 }
 
 bool group_commit_is_due(const GroupCommit *group, Mono now, bool has_more) {

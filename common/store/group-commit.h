@@ -65,6 +65,9 @@ void group_commit_touch(GroupCommit *group, Mono now);
  * file needs a refill. True when that is news. */
 bool group_commit_want_refill(GroupCommit *group);
 
+/* Until then what comes waits, for all of it to be committed together (see commit-rest.h). */
+void group_commit_rest(GroupCommit *group, Mono until);
+
 /* When group_commit_run() has something to do; mono_never() when nothing waits. */
 Mono group_commit_deadline(const GroupCommit *group);
 /* `has_more`: records that can be added at once, so that a commit would be one of few. Then only the largest number

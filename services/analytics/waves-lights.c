@@ -2,10 +2,6 @@
 #include "shell/city-clock.h"
 #include "waves-private.h"
 
-static Mono mono_max(Mono a, Mono b) {
-    return a.usec > b.usec ? a : b;
-}
-
 static LightRequest request_for(const Wave *wave, const WaveStop *stop, SignalAction action) {
     return (LightRequest){.intersection = stop->point.intersection,
                           .action = action,

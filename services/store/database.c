@@ -8,6 +8,7 @@
 #include "database-private.h"
 #include "shell/fault-point.h"
 #include "shell/journal.h"
+#include "store/commit-rest.h"
 #include "store/db.h"
 
 #include <errno.h>
@@ -113,7 +114,9 @@ static int commit(Database *database) {
         return database->damage < 0 ? opened : find_damage(database, &why);
     if (opened >= 0 && has_something)
         fault_point(FAULT_BEFORE_COMMIT);
+    Mono begun = service_clock();
     int r = group_commit_run(database->group, now, service_wall(database->service), &failure);
+    group_commit_rest(database->group, commit_rest_until(begun, service_clock()));
     if (r >= 0)
         r = follow_commit(database, has_something, now, r);
     else

@@ -7,6 +7,7 @@
 #include "file-check.h"
 
 #include "base/time.h"
+#include "shell/service.h"
 #include "store/db.h"
 #include "store/file-walk.h"
 
@@ -38,15 +39,9 @@ struct FileCheck {
     atomic_int verdict;
 };
 
-static Mono read_clock(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (Mono){(uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000};
-}
-
 /* False: the check is to end. */
 static bool rest(FileCheck *check, Mono begun) {
-    Mono now = read_clock();
+    Mono now = service_clock();
     uint64_t rest_usec = RESTS_PER_PIECE * mono_between(begun, now);
     Mono until = mono_after(now, rest_usec < REST_MAX_USEC ? rest_usec : REST_MAX_USEC);
     struct timespec deadline = {.tv_sec = (time_t)(until.usec / USEC_PER_SEC),
@@ -65,7 +60,7 @@ static void *thread_main(void *userdata) {
     Mono begun;
     int r;
     do {
-        begun = read_clock();
+        begun = service_clock();
         r = file_walk_step(check->walk, PIECE_ROWS, &check->why);
     } while (r == WALK_MORE && rest(check, begun));
     atomic_store(&check->verdict, r == WALK_MORE   ? FILE_CHECK_RUNS

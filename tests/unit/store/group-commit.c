@@ -148,6 +148,17 @@ static void commit_is_due_when_the_oldest_record_waited_long_enough(void **state
     assert_true(group_commit_is_due(fixture->group, AT(WAIT_USEC), false));
 }
 
+static void commit_waits_until_the_file_is_rested_or_enough_records_wait(void **state) {
+    Fixture *fixture = *state;
+    group_commit_rest(fixture->group, AT(2 * WAIT_USEC));
+    assert_true(mono_is_never(group_commit_deadline(fixture->group)));
+    add_range(fixture, 1, MAX_ROWS - 1, AT(0));
+    assert_false(group_commit_is_due(fixture->group, AT(2 * WAIT_USEC - 1), false));
+    assert_true(group_commit_is_due(fixture->group, AT(2 * WAIT_USEC), false));
+    add_range(fixture, MAX_ROWS, MAX_ROWS, AT(0));
+    assert_true(group_commit_is_due(fixture->group, AT(0), false));
+}
+
 static void commit_waits_while_there_is_more_to_add_but_not_for_more_than_the_most(void **state) {
     Fixture *fixture = *state;
     add_range(fixture, 1, MAX_ROWS - 1, AT(0));
@@ -536,6 +547,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         GROUP_TEST(nothing_waits_at_first),
         GROUP_TEST(commit_is_due_when_the_oldest_record_waited_long_enough),
+        GROUP_TEST(commit_waits_until_the_file_is_rested_or_enough_records_wait),
         GROUP_TEST(commit_waits_while_there_is_more_to_add_but_not_for_more_than_the_most),
         GROUP_TEST(commit_is_due_when_enough_records_wait),
         GROUP_TEST(records_are_invisible_before_the_commit_and_there_after_it),
