@@ -147,7 +147,7 @@ static void store(const HotPath *path, unsigned n, const char *directory) {
     must(record_writer_new(db, &writer, &problem), &problem);
     for (unsigned i = 1; i <= n; i++) {
         record.SENSOR_EVENT_RECORD.sequence = i;
-        must(record_writer_insert(writer, &record, noon, &problem), &problem);
+        must(record_writer_add(writer, &record, noon, &problem), &problem);
         if (i % COMMIT_EVERY == 0)
             must(record_writer_commit(writer, noon, &problem), &problem);
     }

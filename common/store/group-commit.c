@@ -37,7 +37,8 @@ struct GroupCommit {
     CommitTrouble trouble;
     Mono last_commit, last_attempt, rested_at;
 
-    GroupCommitCounts counts, open; /* `open`: what the open transaction adds to `counts` */
+    GroupCommitCounts counts;
+    uint64_t n_dropped; /* of what the open transaction was to hold */
 };
 
 int group_commit_new(const GroupCommitLimits *limits, Intake *intake, GroupCommit **ret) {
@@ -121,29 +122,14 @@ static void forget_kept(GroupCommit *group) {
 
 /* --- inserting and committing --- */
 
-static void count(GroupCommitCounts *open, MessageTag tag, RecordOutcome outcome) {
-    if (outcome == RECORD_REPEAT) {
-        open->repeats++;
-        return;
-    }
+static void count_committed(GroupCommit *group) {
+    const RecordCounts *committed = record_writer_counts(group->writer);
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
-        open->stored[i] += record_tables[i] == tag;
-}
-
-static void count_open_as_committed(GroupCommit *group) {
-    for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
-        group->counts.stored[i] += group->open.stored[i];
-    group->counts.repeats += group->open.repeats;
-    group->counts.dropped += group->open.dropped;
+        group->counts.stored[i] += committed->stored[i];
+    group->counts.repeats += committed->repeats;
+    group->counts.dropped += group->n_dropped + committed->refused;
     group->counts.commits++;
-    group->open = (GroupCommitCounts){0};
-}
-
-static int insert(GroupCommit *group, const Message *record, Wall arrival, Problem *problem) {
-    int outcome = record_writer_insert(group->writer, record, arrival, problem);
-    if (outcome >= 0)
-        count(&group->open, record->tag, (RecordOutcome)outcome);
-    return outcome;
+    group->n_dropped = 0;
 }
 
 /* Back to the last commit; what was inserted since is in memory. */
@@ -151,7 +137,7 @@ static int fail(GroupCommit *group, int error, const Problem *problem, Mono now)
     if (group->writer)
         record_writer_rollback(group->writer);
     group->is_behind = true;
-    group->open = (GroupCommitCounts){0};
+    group->n_dropped = 0;
     group->counts.failures++;
     (void)commit_trouble_failed(&group->trouble, error, problem, now);
     return error;
@@ -164,7 +150,7 @@ int group_commit_add(GroupCommit *group, const void *frame, size_t size, const M
     if (r < 0)
         return r;
     if (group->writer && !group->is_behind) {
-        r = insert(group, record, arrival, &why);
+        r = record_writer_add(group->writer, record, arrival, &why);
         if (r == -EINVAL)
             return problem_set(problem, r, "%s", why.text);
         if (r < 0)
@@ -185,12 +171,12 @@ static int insert_kept(GroupCommit *group, Problem *problem) {
         if (r == -ENOMEM)
             return r;
         if (r >= 0)
-            r = insert(group, &record, kept->arrival, problem);
+            r = record_writer_add(group->writer, &record, kept->arrival, problem);
         else
             r = -EINVAL;
         if (r < 0 && r != -EINVAL)
             return r;
-        group->open.dropped += r == -EINVAL;
+        group->n_dropped += r == -EINVAL;
         at += stride(kept->size);
     }
     return 0;
@@ -218,7 +204,7 @@ int group_commit_run(GroupCommit *group, Mono now, Wall wall, Problem *problem) 
         return problem_set(problem, r, "%s", why.text);
     }
     int n_rows = (int)group->rows_waiting;
-    count_open_as_committed(group);
+    count_committed(group);
     forget_kept(group);
     if (group->intake)
         intake_committed(group->intake);
@@ -231,7 +217,7 @@ void group_commit_set_writer(GroupCommit *group, RecordWriter *writer, IntakeTab
     group->writer = writer;
     group->cursors = cursors;
     group->is_behind = group->is_behind || group->rows_waiting > 0;
-    group->open = (GroupCommitCounts){0};
+    group->n_dropped = 0;
 }
 
 void group_commit_rest(GroupCommit *group, Mono until) {

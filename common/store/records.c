@@ -1,14 +1,13 @@
 /* Messages into rows. messages.def says which members a record has and the table has a column for each, so
  * the INSERT statements and what is bound to them come out of its table: a member that is added there needs a
  * migration, its place in the row's sum (row-sum.h), and nothing here. Members that are left out are bound as
- * NULL, and the schema puts its defaults in their place.
- *
+ * NULL, and the schema puts its defaults in their place. *
  * The totals are counted in memory and written once a transaction; after a rollback they are those of the
  * last commit. */
 #include "store/records.h"
 
 #include "store/db.h"
-#include "store/hash.h"
+#include "store/row-batch.h"
 #include "store/row-sum.h"
 #include "wire/message-table.h"
 #include "wire/timestamp.h"
@@ -31,11 +30,11 @@ typedef struct Table {
 
 #define OLDEST(table, mark) "SELECT id, created_us, " mark " FROM " table " ORDER BY id LIMIT ?1"
 
-/* ?1 and ?2 are the arrival, ?3 and on the members in the order of messages.def. */
+/* In a batch of rows c0 and c1 are the arrival, c2 and on the members in the order of messages.def. */
 static const Table tables[] = {
     {MESSAGE_SENSOR_EVENT_RECORD, "sensor_events", ROW_SUM_OF_SENSOR_EVENTS, ", vehicles",
      /* tipo_sensor is the second member, event_data the fifth */
-     ", " VEHICLES_OF("?4", "?7"), OLDEST("sensor_events", MARK_OF_SENSOR_EVENTS)},
+     ", " VEHICLES_OF("c3", "c6"), OLDEST("sensor_events", MARK_OF_SENSOR_EVENTS)},
     {MESSAGE_CONGESTION_RECORD, "congestion_history", ROW_SUM_OF_CONGESTION_HISTORY, "", "",
      OLDEST("congestion_history", MARK_OF_CONGESTION_HISTORY)},
     {MESSAGE_SEMAPHORE_RECORD, "semaphore_states", ROW_SUM_OF_SEMAPHORE_STATES, "", "",
@@ -45,7 +44,7 @@ static const Table tables[] = {
 };
 _Static_assert(ARRAY_LEN(tables) == RECORD_TABLE_COUNT, "each record has its table");
 _Static_assert(SensorEventRecord_has_sensor_type == 1 && SensorEventRecord_has_event_data == 4,
-               "?4 and ?7 above");
+               "c3 and c6 above");
 
 const MessageTag record_tables[] = {MESSAGE_SENSOR_EVENT_RECORD, MESSAGE_CONGESTION_RECORD,
                                     MESSAGE_SEMAPHORE_RECORD, MESSAGE_PRIORITY_RECORD};
@@ -57,11 +56,12 @@ int record_table_index(const char *name) {
     return -1;
 }
 
-enum { FIRST_MEMBER_PARAMETER = 3, SQL_MAX_BYTES = 2048 };
+enum { CREATED_AT, CREATED_US, FIRST_MEMBER, SQL_MAX_BYTES = 2048 };
 
 typedef struct TableStatements {
     const Table *table;
     const MessageDescriptor *message;
+    RowBatch *batch; /* rows that are not in the table yet */
     sqlite3_stmt *insert, *select_oldest, *delete_until;
 } TableStatements;
 
@@ -70,6 +70,7 @@ struct RecordWriter {
     TableStatements statements[RECORD_TABLE_COUNT];
     sqlite3_stmt *begin, *commit, *rollback, *write_totals;
     StoreTotals totals, committed_totals;
+    RecordCounts counts;
     uint64_t newest_created_us;
     TimestampText created_at; /* the text of created_at_sec: most records of a batch arrive in one second */
     uint64_t created_at_sec;
@@ -81,20 +82,20 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *pr
     return 0;
 }
 
-/* The parameter of a column; false when there is no such column. */
-static bool write_parameter(FILE *out, const TableStatements *statements, const char *column, size_t size) {
+/* Where a column comes from; false when there is no such column. */
+static bool write_source(FILE *out, const TableStatements *statements, const char *column, size_t size) {
     static const char *const arrival[] = {"created_at", "created_us"};
     for (size_t i = 0; i < ARRAY_LEN(arrival); i++)
         if (strlen(arrival[i]) == size && memcmp(arrival[i], column, size) == 0)
-            return fprintf(out, "?%zu", i + 1) > 0;
+            return fprintf(out, "c%zu", i) > 0;
     for (size_t i = 0; i < statements->message->n_members; i++)
         if (strlen(statements->message->members[i].json) == size &&
             memcmp(statements->message->members[i].json, column, size) == 0)
-            return fprintf(out, "?%zu", FIRST_MEMBER_PARAMETER + i) > 0;
+            return fprintf(out, "c%zu", FIRST_MEMBER + i) > 0;
     return false;
 }
 
-/* The sum of the row that is being inserted: the list of its columns with parameters in their places. */
+/* The sum of the row that is being inserted: the list of its columns with their sources in their places. */
 static void write_sum(FILE *out, const TableStatements *statements) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz_";
     const char *at = statements->table->sum;
@@ -102,27 +103,33 @@ static void write_sum(FILE *out, const TableStatements *statements) {
         size_t size = strspn(at, letters);
         if (size == 0)
             fputc(*at++, out);
-        else if (!write_parameter(out, statements, at, size))
+        else if (!write_source(out, statements, at, size))
             fprintf(out, "%.*s", (int)size, at);
         at += size;
     }
 }
 
+/* From a table of rows that is named after this one. */
 static int prepare_insert(sqlite3 *db, TableStatements *statements, Problem *problem) {
     const Table *table = statements->table;
-    char sql[SQL_MAX_BYTES];
+    const size_t n_columns = FIRST_MEMBER + statements->message->n_members;
+    char sql[SQL_MAX_BYTES], batch_name[64];
+    (void)snprintf(batch_name, sizeof batch_name, "incoming_%s", table->name);
+    int r = row_batch_new(db, batch_name, n_columns, &statements->batch, problem);
+    if (r < 0)
+        return r;
     FILE *out = fmemopen(sql, sizeof sql, "w");
     if (!out)
         return problem_set(problem, -ENOMEM, "out of memory");
     fprintf(out, "INSERT INTO %s (created_at, created_us", table->name);
     for (size_t i = 0; i < statements->message->n_members; i++)
         fprintf(out, ", %s", statements->message->members[i].json);
-    fprintf(out, "%s, checksum) VALUES (?1", table->extra_columns);
-    for (size_t i = 2; i < FIRST_MEMBER_PARAMETER + statements->message->n_members; i++)
-        fprintf(out, ", ?%zu", i);
+    fprintf(out, "%s, checksum) SELECT c0", table->extra_columns);
+    for (size_t i = 1; i < n_columns; i++)
+        fprintf(out, ", c%zu", i);
     fprintf(out, "%s, row_sum(", table->extra_values);
     write_sum(out, statements);
-    fputs(")) ON CONFLICT DO NOTHING", out);
+    fprintf(out, ") FROM %s WHERE true ON CONFLICT DO NOTHING", batch_name);
     fclose(out);
     return prepare(db, sql, &statements->insert, problem);
 }
@@ -140,94 +147,6 @@ static int prepare_table(sqlite3 *db, const Table *table, TableStatements *ret, 
     return r;
 }
 
-/* --- totals --- */
-
-static int load_totals(RecordWriter *writer, Problem *problem) {
-    static const char sql[] =
-        "SELECT sensor_events, congestion_detections, green_waves, semaphore_changes, "
-        "priority_actions, congestion_records, event_set, committed_us, needs_refill FROM totals";
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(writer->db, sql, -1, &statement, NULL) != SQLITE_OK)
-        return db_error(writer->db, "totals", problem);
-    int r = 0;
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        writer->totals = (StoreTotals){
-            .sensor_events = sqlite3_column_int64(statement, 0),
-            .congestion_detections = sqlite3_column_int64(statement, 1),
-            .green_waves = sqlite3_column_int64(statement, 2),
-            .semaphore_changes = sqlite3_column_int64(statement, 3),
-            .priority_actions = sqlite3_column_int64(statement, 4),
-            .congestion_records = sqlite3_column_int64(statement, 5),
-            .event_set = (uint64_t)sqlite3_column_int64(statement, 6),
-            .committed_us = (uint64_t)sqlite3_column_int64(statement, 7),
-            .needs_refill = sqlite3_column_int64(statement, 8) != 0,
-        };
-        writer->committed_totals = writer->totals;
-        writer->newest_created_us = writer->totals.committed_us + 1;
-    } else {
-        r = db_error(writer->db, "totals", problem);
-    }
-    sqlite3_finalize(statement);
-    return r;
-}
-
-static const char write_totals_sql[] =
-    "UPDATE totals SET sensor_events = ?1, congestion_detections = ?2, green_waves = ?3, semaphore_changes = "
-    "?4, "
-    "priority_actions = ?5, congestion_records = ?6, event_set = ?7, committed_us = ?8, needs_refill = ?9";
-
-/* What one row means for the totals, `times` +1 or -1; `mark` is the third column of select_oldest. */
-static void count_row(StoreTotals *totals, MessageTag tag, uint64_t mark, int times) {
-    if (tag == MESSAGE_SENSOR_EVENT_RECORD) {
-        totals->sensor_events += times;
-        totals->event_set += times > 0 ? mark : -mark;
-    } else if (tag == MESSAGE_CONGESTION_RECORD) {
-        totals->congestion_records += times;
-        totals->congestion_detections += mark ? times : 0;
-    } else if (tag == MESSAGE_SEMAPHORE_RECORD) {
-        totals->semaphore_changes += times;
-    } else {
-        totals->priority_actions += times;
-        totals->green_waves += mark ? times : 0;
-    }
-}
-
-static int64_t rows_of(const StoreTotals *totals, MessageTag tag) {
-    return tag == MESSAGE_SENSOR_EVENT_RECORD ? totals->sensor_events
-           : tag == MESSAGE_CONGESTION_RECORD ? totals->congestion_records
-           : tag == MESSAGE_SEMAPHORE_RECORD  ? totals->semaphore_changes
-                                              : totals->priority_actions;
-}
-
-/* The mark of a message, as the columns would give it. */
-static uint64_t mark_of(const Message *record) {
-    if (record->tag == MESSAGE_CONGESTION_RECORD)
-        return record->CONGESTION_RECORD.traffic_state == TRAFFIC_CONGESTION;
-    if (record->tag == MESSAGE_PRIORITY_RECORD)
-        return strstr(record->PRIORITY_RECORD.action_type, "GREEN_WAVE") != NULL;
-    if (record->tag == MESSAGE_SEMAPHORE_RECORD)
-        return 0;
-
-    const SensorEventRecord *event = &record->SENSOR_EVENT_RECORD;
-    EventIdentity identity = {.epoch = event->epoch, .sequence = event->sequence};
-    if (message_has(event, SensorEventRecord, producer) && message_has(event, SensorEventRecord, epoch) &&
-        message_has(event, SensorEventRecord, sequence))
-        identity.producer = event->producer;
-    if (event_has_identity(&identity))
-        return event_hash(&identity);
-    TimestampText timestamp = timestamp_format(event->timestamp);
-    bool has_data = message_has(event, SensorEventRecord, event_data);
-    char *data = strndup(has_data ? event->event_data.text : "{}", has_data ? event->event_data.size : 2);
-    identity.content[0] = event->sensor_id;
-    identity.content[1] = event->sensor_type;
-    identity.content[2] = event->intersection;
-    identity.content[3] = timestamp.text;
-    identity.content[4] = data;
-    uint64_t hash = event_hash(&identity);
-    free(data);
-    return hash;
-}
-
 /* --- transactions --- */
 
 int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem) {
@@ -235,7 +154,9 @@ int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem) {
     if (!writer)
         return problem_set(problem, -ENOMEM, "out of memory");
     writer->db = db;
-    int r = load_totals(writer, problem);
+    int r = totals_load(db, &writer->totals, problem);
+    writer->committed_totals = writer->totals;
+    writer->newest_created_us = writer->totals.committed_us + 1;
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(tables); i++)
         r = prepare_table(db, &tables[i], &writer->statements[i], problem);
     if (r >= 0)
@@ -245,7 +166,7 @@ int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem) {
     if (r >= 0)
         r = prepare(db, "ROLLBACK", &writer->rollback, problem);
     if (r >= 0)
-        r = prepare(db, write_totals_sql, &writer->write_totals, problem);
+        r = prepare(db, totals_write_sql, &writer->write_totals, problem);
     if (r >= 0)
         *ret = take(writer);
     return r;
@@ -257,6 +178,7 @@ RecordWriter *record_writer_free(RecordWriter *writer) {
     record_writer_rollback(writer);
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++) {
         sqlite3_finalize(writer->statements[i].insert);
+        row_batch_free(writer->statements[i].batch);
         sqlite3_finalize(writer->statements[i].select_oldest);
         sqlite3_finalize(writer->statements[i].delete_until);
     }
@@ -288,26 +210,57 @@ static int finish(RecordWriter *writer, sqlite3_stmt *statement, const char *wha
 }
 
 int record_writer_begin(RecordWriter *writer, Problem *problem) {
-    return record_writer_has_transaction(writer) ? 0 : finish(writer, writer->begin, "begin", problem);
+    if (record_writer_has_transaction(writer))
+        return 0;
+    writer->counts = (RecordCounts){0};
+    return finish(writer, writer->begin, "begin", problem);
+}
+
+const RecordCounts *record_writer_counts(const RecordWriter *writer) {
+    return &writer->counts;
+}
+
+/* Rows `first` to `behind` - 1 of a batch. */
+static int insert_rows(RecordWriter *writer, TableStatements *statements, size_t first, size_t behind,
+                       Problem *problem) {
+    const MessageTag tag = statements->table->tag;
+    row_batch_show(statements->batch, first, behind);
+    int r = finish(writer, statements->insert, statements->table->name, problem);
+    for (size_t i = first; r >= 0 && i < behind; i++) {
+        bool is_new = row_batch_was_inserted(statements->batch, i);
+        writer->counts.repeats += !is_new;
+        writer->counts.stored[statements - writer->statements] += is_new;
+        if (is_new)
+            totals_count(&writer->totals, tag, row_batch_mark(statements->batch, i), +1);
+    }
+    return r;
+}
+
+/* A table that refuses one row takes none of its statement: then each gets a statement of its own. */
+static int insert_batch(RecordWriter *writer, TableStatements *statements, Problem *problem) {
+    const size_t n = row_batch_size(statements->batch);
+    int r = n > 0 ? insert_rows(writer, statements, 0, n, problem) : 0;
+    if (r == -EINVAL) {
+        r = 0;
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+            int one = insert_rows(writer, statements, i, i + 1, problem);
+            writer->counts.refused += one == -EINVAL;
+            r = one == -EINVAL ? 0 : one;
+        }
+    }
+    row_batch_clear(statements->batch);
+    return r;
 }
 
 int record_writer_commit(RecordWriter *writer, Wall now, Problem *problem) {
     int r = record_writer_begin(writer, problem);
+    for (size_t i = 0; r >= 0 && i < RECORD_TABLE_COUNT; i++)
+        r = insert_batch(writer, &writer->statements[i], problem);
     if (r < 0)
         return r;
     StoreTotals *totals = &writer->totals;
     totals->committed_us = now.usec > writer->newest_created_us ? now.usec : writer->newest_created_us;
-    const uint64_t values[] = {(uint64_t)totals->sensor_events,
-                               (uint64_t)totals->congestion_detections,
-                               (uint64_t)totals->green_waves,
-                               (uint64_t)totals->semaphore_changes,
-                               (uint64_t)totals->priority_actions,
-                               (uint64_t)totals->congestion_records,
-                               totals->event_set,
-                               totals->committed_us,
-                               totals->needs_refill};
-    for (size_t i = 0; i < ARRAY_LEN(values); i++)
-        sqlite3_bind_int64(writer->write_totals, (int)i + 1, (sqlite3_int64)values[i]);
+    totals_bind(writer->write_totals, totals);
     r = finish(writer, writer->write_totals, "totals", problem);
     if (r >= 0)
         r = finish(writer, writer->commit, "commit", problem);
@@ -323,6 +276,9 @@ void record_writer_rollback(RecordWriter *writer) {
         (void)sqlite3_step(writer->rollback);
         sqlite3_reset(writer->rollback);
     }
+    for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
+        if (writer->statements[i].batch)
+            row_batch_clear(writer->statements[i].batch);
     writer->totals = writer->committed_totals;
     writer->newest_created_us = writer->committed_totals.committed_us + 1;
 }
@@ -333,46 +289,40 @@ void record_writer_set_needs_refill(RecordWriter *writer, bool needs_refill) {
 
 /* --- inserting --- */
 
-/* The timestamp of a record is formatted for this one statement: SQLite copies it. Everything else lives in
- * the message until the statement is reset. */
-static void bind_member(sqlite3_stmt *statement, int parameter, const MessageMember *member,
-                        const void *message) {
+/* 0 or -ENOMEM. */
+static int set_member(RowBatch *batch, size_t column, const MessageMember *member, const void *message) {
     const void *value = (const char *)message + member->offset;
     uint32_t present;
     memcpy(&present, message, sizeof present);
-    if (!(present & member->mark)) {
-        sqlite3_bind_null(statement, parameter);
-        return;
-    }
+    if (!(present & member->mark))
+        return 0;
     switch (member->kind) {
     case MEMBER_TEXT:
     case MEMBER_TOKEN:
-        sqlite3_bind_text(statement, parameter, value, -1, SQLITE_STATIC);
-        break;
+        return row_batch_set_text(batch, column, value, strlen(value));
     case MEMBER_NUMBER:
-        sqlite3_bind_double(statement, parameter, *(const double *)value);
-        break;
+        row_batch_set_number(batch, column, *(const double *)value);
+        return 0;
     case MEMBER_INTEGER:
-        sqlite3_bind_int64(statement, parameter, *(const int64_t *)value);
-        break;
-    case MEMBER_CHOICE:
-        sqlite3_bind_text(statement, parameter, member->words[*(const int *)value], -1, SQLITE_STATIC);
-        break;
+        row_batch_set_integer(batch, column, *(const int64_t *)value);
+        return 0;
+    case MEMBER_CHOICE: {
+        const char *word = member->words[*(const int *)value];
+        return row_batch_set_text(batch, column, word, strlen(word));
+    }
     case MEMBER_INSTANT:
-        sqlite3_bind_text(statement, parameter, timestamp_format(*(const Wall *)value).text,
-                          TIMESTAMP_SIZE - 1, SQLITE_TRANSIENT);
-        break;
+        return row_batch_set_text(batch, column, timestamp_format(*(const Wall *)value).text,
+                                  TIMESTAMP_SIZE - 1);
     case MEMBER_NESTED: {
         const JsonText *json = value;
-        sqlite3_bind_text(statement, parameter, json->text, (int)json->size, SQLITE_STATIC);
-        break;
+        return row_batch_set_text(batch, column, json->text, json->size);
     }
-    default: /* a record has no other kinds */
-        sqlite3_bind_null(statement, parameter);
+    default:
+        return 0; /* a record has no other kinds */
     }
 }
 
-static void bind_arrival(RecordWriter *writer, sqlite3_stmt *statement, Wall arrival) {
+static int set_arrival(RecordWriter *writer, RowBatch *batch, Wall arrival) {
     uint64_t seconds = arrival.usec / USEC_PER_SEC;
     if (seconds != writer->created_at_sec || writer->created_at.text[0] == '\0') {
         writer->created_at = timestamp_format(arrival);
@@ -380,8 +330,8 @@ static void bind_arrival(RecordWriter *writer, sqlite3_stmt *statement, Wall arr
     }
     if (arrival.usec > writer->newest_created_us)
         writer->newest_created_us = arrival.usec;
-    sqlite3_bind_text(statement, 1, writer->created_at.text, TIMESTAMP_SIZE - 1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (sqlite3_int64)writer->newest_created_us);
+    row_batch_set_integer(batch, CREATED_US, (int64_t)writer->newest_created_us);
+    return row_batch_set_text(batch, CREATED_AT, writer->created_at.text, TIMESTAMP_SIZE - 1);
 }
 
 static TableStatements *statements_of(RecordWriter *writer, MessageTag tag) {
@@ -391,26 +341,42 @@ static TableStatements *statements_of(RecordWriter *writer, MessageTag tag) {
     return NULL;
 }
 
+static int add_row(RecordWriter *writer, const TableStatements *statements, const Message *record,
+                   Wall arrival, Problem *problem) {
+    row_batch_add(statements->batch, totals_mark(record));
+    int r = set_arrival(writer, statements->batch, arrival);
+    for (size_t i = 0; r >= 0 && i < statements->message->n_members; i++)
+        r = set_member(statements->batch, FIRST_MEMBER + i, &statements->message->members[i],
+                       &record->SENSOR_EVENT_RECORD);
+    return r < 0 ? problem_set(problem, r, "out of memory") : 0;
+}
+
+int record_writer_add(RecordWriter *writer, const Message *record, Wall arrival, Problem *problem) {
+    TableStatements *statements = statements_of(writer, record->tag);
+    if (!statements)
+        return problem_set(problem, -EINVAL, "expected a record, got another message");
+    int r = record_writer_begin(writer, problem);
+    if (r >= 0)
+        r = add_row(writer, statements, record, arrival, problem);
+    if (r >= 0 && row_batch_size(statements->batch) == ROW_BATCH_ROWS)
+        r = insert_batch(writer, statements, problem);
+    return r;
+}
+
 int record_writer_insert(RecordWriter *writer, const Message *record, Wall arrival, Problem *problem) {
     TableStatements *statements = statements_of(writer, record->tag);
     if (!statements)
         return problem_set(problem, -EINVAL, "expected a record, got another message");
     int r = record_writer_begin(writer, problem);
-    if (r < 0)
-        return r;
-
-    sqlite3_stmt *insert = statements->insert;
-    bind_arrival(writer, insert, arrival);
-    for (size_t i = 0; i < statements->message->n_members; i++)
-        bind_member(insert, FIRST_MEMBER_PARAMETER + (int)i, &statements->message->members[i],
-                    &record->SENSOR_EVENT_RECORD);
-    r = finish(writer, insert, statements->table->name, problem);
-    if (r < 0)
-        return r;
-    if (sqlite3_changes(writer->db) == 0)
-        return RECORD_REPEAT;
-    count_row(&writer->totals, record->tag, mark_of(record), +1);
-    return RECORD_NEW;
+    if (r >= 0)
+        r = insert_batch(writer, statements, problem);
+    if (r >= 0)
+        r = add_row(writer, statements, record, arrival, problem);
+    if (r >= 0)
+        r = insert_rows(writer, statements, 0, 1, problem);
+    bool is_new = r >= 0 && row_batch_was_inserted(statements->batch, 0);
+    row_batch_clear(statements->batch);
+    return r < 0 ? r : is_new ? RECORD_NEW : RECORD_REPEAT;
 }
 
 /* --- deleting --- */
@@ -428,10 +394,10 @@ int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_ma
     sqlite3_bind_int(statements->select_oldest, 1, n_max);
     while ((rc = sqlite3_step(statements->select_oldest)) == SQLITE_ROW) {
         uint64_t created_us = (uint64_t)sqlite3_column_int64(statements->select_oldest, 1);
-        if (!may_delete(table, rows_of(&totals, table), created_us, userdata))
+        if (!may_delete(table, totals_rows(&totals, table), created_us, userdata))
             break;
         last_id = sqlite3_column_int64(statements->select_oldest, 0);
-        count_row(&totals, table, (uint64_t)sqlite3_column_int64(statements->select_oldest, 2), -1);
+        totals_count(&totals, table, (uint64_t)sqlite3_column_int64(statements->select_oldest, 2), -1);
         n_deleted++;
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)

@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "base/problem.h"
 #include "base/time.h"
+#include "store/totals.h"
 #include "wire/messages.h"
 
 #include <sqlite3.h>
@@ -13,26 +14,9 @@
 
 typedef struct RecordWriter RecordWriter;
 
-/* SQL: what a row adds to the totals besides that it is there: to event_set, congestion_detections, nothing,
- * green_waves. */
-#define MARK_OF_SENSOR_EVENTS                                                                                \
-    "record_hash(producer_id, epoch, seq, sensor_id, tipo_sensor, interseccion, timestamp, event_data)"
-#define MARK_OF_CONGESTION_HISTORY "traffic_state = 'CONGESTION'"
-#define MARK_OF_SEMAPHORE_STATES   "0"
-#define MARK_OF_PRIORITY_ACTIONS   "instr(action_type, 'GREEN_WAVE') > 0"
-
-/* What is stored now: what the totals table holds. */
-typedef struct StoreTotals {
-    int64_t sensor_events;
-    int64_t congestion_detections; /* congestion records whose state is CONGESTION */
-    int64_t green_waves;           /* priority actions that are green waves */
-    int64_t semaphore_changes;
-    int64_t priority_actions;
-    int64_t congestion_records;
-    uint64_t event_set;    /* see hash.h */
-    uint64_t committed_us; /* created_us of the last commit */
-    bool needs_refill;     /* the file was made anew or has a hole: it lacks what the other store holds */
-} StoreTotals;
+/* The tables by the message that fills them, in no order of importance. */
+extern const MessageTag record_tables[];
+enum { RECORD_TABLE_COUNT = 4 };
 
 /* `db` is the connection that writes; it must outlive the writer. 0, or db_error(). */
 int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem);
@@ -49,10 +33,21 @@ typedef enum RecordOutcome {
 /* Opens a transaction when none is open. 0 or db_error(). */
 int record_writer_begin(RecordWriter *writer, Problem *problem);
 
-/* Inserts one message of the RECORD family, opening a transaction when none is open. A RecordOutcome, or a
- * negative errno of db_error(): then the caller rolls back. -EINVAL is about this record only: the others of
- * the transaction stand. */
+/* Adds one message of the RECORD family to the transaction, opening one when none is open; it is in its table at the
+ * commit at the latest. 0, or a negative errno: of db_error() or -ENOMEM, then the caller rolls back; -EINVAL is about this
+ * message only, which is no record. */
+int record_writer_add(RecordWriter *writer, const Message *record, Wall arrival, Problem *problem);
+
+/* The same at once and with what came of it: a RecordOutcome; here -EINVAL also says that the table refuses it. */
 int record_writer_insert(RecordWriter *writer, const Message *record, Wall arrival, Problem *problem);
+
+/* What became of the records of the transaction that was begun last, as far as they are in their tables. */
+typedef struct RecordCounts {
+    uint64_t stored[RECORD_TABLE_COUNT]; /* in the order of record_tables[] */
+    uint64_t repeats;
+    uint64_t refused; /* by the tables themselves; none are known */
+} RecordCounts;
+const RecordCounts *record_writer_counts(const RecordWriter *writer);
 
 /* Commits with the totals; `now` becomes committed_us. Without an open transaction this is a transaction of
  * its own, which proves that the file takes commits. 0, or db_error(): the caller rolls back. */
@@ -73,10 +68,6 @@ void record_writer_set_needs_refill(RecordWriter *writer, bool needs_refill);
 typedef bool (*MayDeleteFn)(MessageTag table, int64_t n_rows, uint64_t created_us, void *userdata);
 int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_max, MayDeleteFn may_delete,
                                 void *userdata, Problem *problem);
-
-/* The tables by the message that fills them, in no order of importance. */
-extern const MessageTag record_tables[];
-enum { RECORD_TABLE_COUNT = 4 };
 
 /* The index into record_tables[] of a table's name in the schema, or of its record's type; -1 when it is
  * neither. */

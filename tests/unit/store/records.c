@@ -2,6 +2,7 @@
 #include "store-testing.h"
 
 #include "store/hash.h"
+#include "store/row-batch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -128,6 +129,66 @@ static void vehicles_are_taken_from_loops_that_counted_a_number(void **state) {
         assert_column(fixture, "SELECT vehicles FROM sensor_events ORDER BY id DESC LIMIT 1",
                       cases[i].expected);
     }
+}
+
+/* --- many at once --- */
+
+static void add(Fixture *fixture, int n) {
+    TestRecord record = test_event(fixture->file, n);
+    assert_int_equal(record_writer_add(fixture->writer, &record.message, NOON, &fixture->problem), 0);
+}
+
+/* Whether SQLite shows after each row what became of it is the batch's subtle thing: repeats first, last, alone and in
+ * rows, in a full batch and in what the commit takes. */
+static void repeats_among_many_are_told_from_the_others(void **state) {
+    static const int repeated[] = {
+        1, 2, 3, 17, 40, 41, ROW_BATCH_ROWS, ROW_BATCH_ROWS + 1, ROW_BATCH_ROWS + 9};
+    Fixture *fixture = *state;
+    int n_all = ROW_BATCH_ROWS + 9;
+    for (size_t i = 0; i < ARRAY_LEN(repeated); i++)
+        test_store_events(fixture->file, fixture->writer, repeated[i], repeated[i]);
+    for (int n = 1; n <= n_all; n++)
+        add(fixture, n);
+    commit(fixture);
+    const RecordCounts *counts = record_writer_counts(fixture->writer);
+    assert_int_equal(counts->stored[0], n_all - (int)ARRAY_LEN(repeated));
+    assert_int_equal(counts->repeats, ARRAY_LEN(repeated));
+    assert_int_equal(counts->refused, 0);
+    assert_int_equal(record_writer_totals(fixture->writer)->sensor_events, n_all);
+    assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM sensor_events"), n_all);
+    assert_true(record_writer_totals(fixture->writer)->event_set ==
+                (uint64_t)test_integer(fixture->db, EVENT_SET_OF_ROWS));
+}
+
+static void repeat_in_one_batch_is_one(void **state) {
+    Fixture *fixture = *state;
+    add(fixture, 1);
+    add(fixture, 1);
+    commit(fixture);
+    assert_int_equal(record_writer_counts(fixture->writer)->repeats, 1);
+    assert_int_equal(record_writer_totals(fixture->writer)->sensor_events, 1);
+}
+
+static void table_that_refuses_a_record_takes_the_others(void **state) {
+    Fixture *fixture = *state;
+    test_run(fixture->db, "ALTER TABLE sensor_events ADD COLUMN odd INTEGER CHECK (seq NOT IN (1, 5))");
+    for (int n = 1; n <= 9; n++)
+        add(fixture, n);
+    commit(fixture);
+    assert_int_equal(record_writer_counts(fixture->writer)->refused, 2);
+    assert_int_equal(record_writer_counts(fixture->writer)->stored[0], 7);
+    assert_int_equal(record_writer_totals(fixture->writer)->sensor_events, 7);
+    assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM sensor_events"), 7);
+}
+
+static void rollback_forgets_what_is_in_no_table_yet(void **state) {
+    Fixture *fixture = *state;
+    add(fixture, 1);
+    record_writer_rollback(fixture->writer);
+    add(fixture, 2);
+    commit(fixture);
+    assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM sensor_events WHERE seq = 2"), 1);
+    assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM sensor_events"), 1);
 }
 
 /* --- identities --- */
@@ -289,6 +350,10 @@ int main(void) {
         WRITER_TEST(every_member_of_an_event_has_its_column),
         WRITER_TEST(members_left_out_get_the_defaults_of_the_wire),
         WRITER_TEST(vehicles_are_taken_from_loops_that_counted_a_number),
+        WRITER_TEST(repeats_among_many_are_told_from_the_others),
+        WRITER_TEST(repeat_in_one_batch_is_one),
+        WRITER_TEST(table_that_refuses_a_record_takes_the_others),
+        WRITER_TEST(rollback_forgets_what_is_in_no_table_yet),
         WRITER_TEST(repeated_identity_changes_nothing),
         WRITER_TEST(each_part_of_the_identity_matters),
         WRITER_TEST(records_of_older_peers_have_no_identity_and_all_are_stored),
