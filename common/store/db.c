@@ -196,6 +196,9 @@ static void stop_counting_memory(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* Debian's SQLite overwrites what is deleted: nothing here is secret, and a spool deletes as much as it takes. */
+#define TUNING "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF"
+
 static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *problem) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     (void)pthread_once(&once, stop_counting_memory);
@@ -204,7 +207,7 @@ static int open_connection(const char *path, int flags, sqlite3 **ret, Problem *
         return db_error(*ret, path, problem);
     if (event_hash_register(*ret) != SQLITE_OK || row_sum_register(*ret) != SQLITE_OK)
         return db_error(*ret, path, problem);
-    return db_run(*ret, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY", problem);
+    return db_run(*ret, TUNING, problem);
 }
 
 /* SQLite's files take less than 128 KiB at once and say of more that the disk is full. */
