@@ -122,6 +122,18 @@ class CityLab:
                           "pss_bytes": int(memory["Pss"].split()[0]) * 1024}
         return used
 
+    def ready_seconds(self, n_runs):
+        """{unit: [seconds from its process's start until it said that it is ready]}: started again so often, one at a time."""
+        ready = {}
+        for unit, machine in MACHINE_OF.items():
+            ready[unit] = []
+            for _ in range(n_runs):
+                self.machines[machine].systemctl("restart", unit)
+                text = self.machines[machine].systemctl("show", "--property=ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic", unit)
+                shown = {name: int(value) for name, value in (line.split("=", 1) for line in text.splitlines())}
+                ready[unit].append(round((shown["ActiveEnterTimestampMonotonic"] - shown["ExecMainStartTimestampMonotonic"]) / 1e6, 4))
+        return ready
+
     def systemd_usage(self):
         """{unit: {"cpu_seconds", "memory_bytes", "told_by"}}, as systemd accounts for the service; where it cannot (a host with the old control
         groups hands none to its containers), what /proc says of its one process."""
