@@ -18,7 +18,6 @@ JetStream calls fsync every two minutes. What is not installed is left out and n
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from bench.citylab import CITY
 from bench.load import Probe
 from bench.processes import CORE_SERVICES, SENSORS, PlainCity, cpu_sec
 from bench.progress import Progress
+from bench.results import spread
 
 LATENCY_RATE = 1000
 RELAY_RATE = 1e6  # more than the city takes: the relay sockets hold the generator back
@@ -173,10 +173,6 @@ def words(run):
     trouble = "".join([f"; {run['lost']} LOST" if run["lost"] else "", "" if run["is_confirmed"] else "; NOT CONFIRMED"])
     return (f"{run['events_per_second']:7.0f} events/s, {run['cpu_us_per_event']:6.2f} us of CPU each; at {LATENCY_RATE}/s p50 {run['p50_us'] / 1000:.2f} ms, "
             f"p99 {run['p99_us'] / 1000:.2f} ms{trouble}")
-
-
-def spread(values):
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def summed_up(runs):

@@ -1,6 +1,6 @@
 """lab bench report: five pages at most, HTML and PDF, of what the files in perf/results say.
 
-Nothing is measured here, and no number stands here: the report of other results says other things. What was not measured is named with the
+Nothing is measured here, and no figure stands here but the goals (goals.py): the report of other results says other things. What was not measured is named with the
 command that measures it."""
 import html
 import json
@@ -8,8 +8,9 @@ import statistics
 import sys
 from pathlib import Path
 
-from bench import plots
+from bench import goals, plots
 from bench.citylab import TOP
+from bench.goals import confirmed, spread_words
 
 MODES = ("standard", "threaded")
 # What a service does for each event: which part of the work its microseconds are.
@@ -84,9 +85,14 @@ def custody_loads(results):
 
 
 def best_probe(load):
-    """The confirmed one: the longest of those at the highest rate that was sustained."""
-    sustained = [probe for probe in load["probes"] if probe["is_sustained"]]
-    return max(sustained, key=lambda probe: (probe["rate"], probe["seconds"]), default=None)
+    """One of those at the highest rate that was sustained: that of the median cost."""
+    runs = sorted(confirmed(load), key=lambda probe: probe["cpu_us_per_event_all"])
+    return runs[len(runs) // 2] if runs else None
+
+
+def by_rate(load):
+    """{rate: the runs that sustained it}, from the lowest."""
+    return {rate: goals.runs_at(load, rate) for rate in sorted({probe["rate"] for probe in load["probes"] if probe["is_sustained"]})}
 
 
 def by_work(probe):
@@ -120,17 +126,25 @@ def method_part(results):
             + ", ".join(f"<code>{html.escape(command)}</code>" for command in commands) + ".</p>")
 
 
+def goals_part(results):
+    rows = goals.rows(results)
+    if not rows:
+        return absent("What the goals are about", "lab bench load")
+    return table(["", "goal", "median (least to most)", "runs"], [[html.escape(str(cell)) for cell in row[:4]] for row in rows])
+
+
 def headline_part(results):
     rows = []
     for (mode, protocol), load in sorted(results.loads.items()):
-        probe = best_probe(load)
-        if probe:
-            stage = probe["stages"]["primary store has committed"]
-            rows.append([f"{mode} broker, {protocol}", number(load["sustained_events_per_second"] or probe["rate"]), probe["cpu_us_per_event_all"],
-                         ms(stage["p50"]), ms(stage["p99"]), f"{sum(probe['pss_bytes'].values()) / 2**20:.0f}"])
+        runs = confirmed(load)
+        if runs:
+            stages = [run["stages"]["primary store has committed"] for run in runs]
+            rows.append([f"{mode} broker, {protocol}", number(runs[0]["rate"]), len(runs), spread_words([run["cpu_us_per_event_all"] for run in runs]),
+                         *(spread_words([stage[quantile] for stage in stages], 1000) for quantile in ("p50", "p99")),
+                         spread_words([sum(run["pss_bytes"].values()) / 2**20 for run in runs], digits=0)])
     if not rows:
         return absent("Load", "lab bench load")
-    return table(["", "events/s sustained", "CPU us/event", "on disk p50 ms", "p99 ms", "memory MiB"], rows)
+    return table(["", "events/s sustained", "runs", "CPU us/event", "on disk p50 ms", "p99 ms", "memory MiB"], rows)
 
 
 def scenario_part(results):
@@ -165,11 +179,10 @@ def load_part(results):
     lines = {}
     for mode, load in loads.items():
         for quantile in ("p50", "p99"):
-            lines[f"{mode}, {quantile}"] = sorted((probe["rate"], probe["stages"]["primary store has committed"][quantile] * 1000)
-                                                  for probe in load["probes"] if probe["is_sustained"])
+            lines[f"{mode}, {quantile}"] = [(rate, statistics.median(run["stages"]["primary store has committed"][quantile] for run in runs) * 1000)
+                                            for rate, runs in by_rate(load).items()]
     first = next(iter(loads.values()))
-    bars = {f"{number(probe['rate'])}/s": by_work(probe) for probe in sorted(first["probes"], key=lambda probe: probe["rate"])
-            if probe["is_sustained"] and probe["seconds"] == first["probes"][0]["seconds"]}
+    bars = {f"{number(rate)}/s": by_work(runs[-1]) for rate, runs in by_rate(first).items()}
     lowest = min((probe for probe in first["probes"]), key=lambda probe: probe["rate"])
     highest = best_probe(first) or lowest
     rows = [[name, *(ms(probe["stages"][name][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))] for name in lowest["stages"]]
@@ -253,7 +266,7 @@ def analysis_part(results):
 
 
 def page(results):
-    parts = [("Machine", machine_part), ("Method", method_part), ("In one table", headline_part), ("What the numbers say", analysis_part),
+    parts = [("Machine", machine_part), ("Method", method_part), ("The goals", goals_part), ("Sustained", headline_part), ("What the numbers say", analysis_part),
              ("Load", load_part), ("The study's four scenarios", scenario_part), ("Growth", growth_part),
              ("Beside others", peers_part)]
     body = "".join(f"<h2>{title}</h2>{part(results)}" for title, part in parts)

@@ -2,6 +2,7 @@
 import csv
 import json
 import os
+import statistics
 import subprocess
 import time
 
@@ -39,3 +40,7 @@ def write_csv(path, rows):
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def spread(values):
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
