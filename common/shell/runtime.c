@@ -58,6 +58,7 @@ struct Service {
     char status[256], status_sent[256];
     Mono status_sent_at;
 
+    Mono begun;
     const ServiceSpec *spec; /* while service_run() runs */
     void *state;
     bool is_draining;
@@ -280,6 +281,7 @@ static int copy_names(Service *service, const ServiceOptions *options) {
         return -ENOMEM;
     service->settings = *options->settings;
     service->city = options->city;
+    service->begun = options->begun;
     city_clock_init(&service->city_clock, service->settings.clock_source == CLOCK_TICK);
     return 0;
 }
@@ -425,6 +427,9 @@ static int run_loop(Service *service) {
     timer_set(service->metrics_timer, service_now(service));
     report_descriptors_left(service);
     sd_notify(0, "READY=1");
+    metric_set(metrics_gauge(service->metrics, "traffic_ready_seconds",
+                             "How long this process took from its beginning until it was ready.", ""),
+               (double)mono_between(service->begun, service_clock()) / (double)USEC_PER_SEC);
 
     int r = sd_event_loop(service->event);
     if (!service->is_draining)

@@ -13,6 +13,7 @@ typedef struct ServiceOptions {
     const City *city;         /* borrowed, outlives the service; NULL for a program without one */
     const char *state_dir;    /* existing directory that keeps the epoch; NULL keeps nothing */
     const char *runtime_dir;  /* NULL is /run/traffic */
+    Mono begun;               /* when the program began */
 } ServiceOptions;
 
 /* Makes event loop, ZeroMQ context, counters and epoch, and takes over the descriptors systemd passed.

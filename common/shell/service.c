@@ -36,6 +36,7 @@ typedef struct CommandLine {
     size_t n_overrides;
     const char *state_dir;
     const char *runtime_dir;
+    Mono begun;
 } CommandLine;
 
 enum {
@@ -247,7 +248,8 @@ static int run(const CommandLine *line, const Configuration *configuration, cons
                                             .settings = &configuration->settings,
                                             .city = configuration->city,
                                             .state_dir = state_dir,
-                                            .runtime_dir = line->runtime_dir};
+                                            .runtime_dir = line->runtime_dir,
+                                            .begun = line->begun};
     scoped(service_freep) Service *service = NULL;
     int r = service_new(&service_options, &service, &problem);
     if (r < 0) {
@@ -280,7 +282,7 @@ static int act(const CommandLine *line) {
 }
 
 int service_main(const ServiceSpec *spec, int argc, char **argv) {
-    CommandLine line = {.spec = spec};
+    CommandLine line = {.spec = spec, .begun = service_clock()};
     const struct argp parser = {
         .options = options, .parser = on_option, .args_doc = spec->instances, .doc = spec->summary};
     error_t error = argp_parse(&parser, argc, argv, 0, NULL, &line);

@@ -183,7 +183,7 @@ def run(arguments, command):
         lab.up("--input", "relay", "--mode", mode)
         lab.configure(settings)
         search = Search(lab, arguments.build / "perf" / "generator", arguments, title, progress)
-        ready = lab.ready_seconds(arguments.runs)
+        starts = lab.starts(arguments.runs)
         sustained = None
         if arguments.rate:
             for rate in arguments.rate:
@@ -194,7 +194,7 @@ def run(arguments, command):
         progress.expect((len(todo) - i - 1) * (UP_SEC + n_probes * probe_sec))
         results.write_json(arguments.results / f"load-{mode}-{protocol}.json",
                            heading | {"mode": mode, "protocol": protocol, "settings": settings, "sustained_events_per_second": sustained,
-                                      "ready_seconds": ready,
+                                      "start_seconds": starts,
                                       "probes": search.probes})
     lab.down()
     print(f"Written: {arguments.results.relative_to(TOP) if arguments.results.is_relative_to(TOP) else arguments.results}/load-*.json")
