@@ -8,24 +8,24 @@
 #include "base/macro.h"
 
 #include <endian.h>
+#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <zlib.h>
 
 typedef struct RowSum {
-    unsigned long crc;
+    uint32_t crc;
     size_t n_gathered;
     unsigned char gathered[512]; /* one call for many small values: each call has its price */
 } RowSum;
 
 static void add_bytes(RowSum *sum, const void *bytes, size_t size) {
     if (size > sizeof sum->gathered - sum->n_gathered) {
-        sum->crc = crc32_z(sum->crc, sum->gathered, sum->n_gathered);
+        sum->crc = libdeflate_crc32(sum->crc, sum->gathered, sum->n_gathered);
         sum->n_gathered = 0;
     }
     if (size > sizeof sum->gathered) {
-        sum->crc = crc32_z(sum->crc, bytes, size);
+        sum->crc = libdeflate_crc32(sum->crc, bytes, size);
     } else if (size > 0) {
         memcpy(sum->gathered + sum->n_gathered, bytes, size);
         sum->n_gathered += size;
@@ -79,7 +79,7 @@ static void sql_row_sum(sqlite3_context *context, int n_values, sqlite3_value **
     sum.n_gathered = 0;
     for (int i = 0; i < n_values; i++)
         add_value(&sum, i, values[i]);
-    sqlite3_result_int64(context, (sqlite3_int64)crc32_z(sum.crc, sum.gathered, sum.n_gathered));
+    sqlite3_result_int64(context, (sqlite3_int64)libdeflate_crc32(sum.crc, sum.gathered, sum.n_gathered));
 }
 
 int row_sum_register(sqlite3 *db) {

@@ -5,10 +5,10 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <libdeflate.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { PAGE_BYTES = 512 << 10 };
 
@@ -50,7 +50,7 @@ static const DbKind db_spool = {
 };
 
 uint32_t spool_checksum(const void *frame, size_t size) {
-    return (uint32_t)crc32_z(0, frame, size);
+    return libdeflate_crc32(0, frame, size);
 }
 
 /* --- transactions --- */
