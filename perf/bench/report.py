@@ -27,6 +27,7 @@ LIFTS = {
     "replica store": "a record is read, checked, summed and put into a table with three indexes",
     "primary store": "a record is read, checked, summed and put into a table with three indexes",
 }
+PLOT = "age-by-rate.svg"
 STYLE = """
 @page { size: A4; margin: 14mm; }
 body { font: 9.5pt/1.35 sans-serif; max-width: 186mm; margin: auto; color: #111; }
@@ -40,7 +41,7 @@ code { font-size: 8.5pt; } svg { max-width: 100%; height: auto; } .absent { colo
 
 
 def options(parser):
-    parser.add_argument("--output", type=Path, default=TOP / "perf" / "report", help="directory of report.html and report.pdf")
+    parser.add_argument("--output", type=Path, default=TOP / "perf" / "report", help="directory of report.html, report.pdf and the plot of README.md")
 
 
 # --- numbers as text ---
@@ -172,15 +173,20 @@ def scenario_part(results):
             + f'<div class="row">{bars}</div>' + figure(plots.small_multiples(charts, "events"), "Events that the primary store counted in each interval."))
 
 
+def age_by_rate(results):
+    """The plot that stands in README.md, too; None without what it shows."""
+    lines = {}
+    for mode, load in custody_loads(results).items():
+        for quantile in ("p50", "p99"):
+            lines[f"{mode}, {quantile}"] = [(rate, statistics.median(run["stages"]["primary store has committed"][quantile] for run in runs) * 1000)
+                                            for rate, runs in by_rate(load).items()]
+    return plots.curves(lines, "events/s", "ms", width=5) if lines else None
+
+
 def load_part(results):
     loads = custody_loads(results)
     if not loads:
         return absent("Load under custody", "lab bench load")
-    lines = {}
-    for mode, load in loads.items():
-        for quantile in ("p50", "p99"):
-            lines[f"{mode}, {quantile}"] = [(rate, statistics.median(run["stages"]["primary store has committed"][quantile] for run in runs) * 1000)
-                                            for rate, runs in by_rate(load).items()]
     first = next(iter(loads.values()))
     bars = {f"{number(rate)}/s": by_work(runs[-1]) for rate, runs in by_rate(first).items()}
     lowest = min((probe for probe in first["probes"]), key=lambda probe: probe["rate"])
@@ -189,7 +195,7 @@ def load_part(results):
     rows.insert(0, ["acknowledged to the program that handed it in",
                     *(ms(probe["acknowledged"][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))])
     return (table(["age of a reading, ms", f"{number(lowest['rate'])}/s p50", "p99", f"{number(highest['rate'])}/s p50", "p99"], rows)
-            + figure(plots.curves(lines, "events/s", "ms", width=5), "Age of a reading on the disk of the primary store, by rate.")
+            + figure(age_by_rate(results), "Age of a reading on the disk of the primary store, by rate.")
             + figure(plots.stacked(bars, "CPU us for each event"), f"Where the microseconds go, by rate ({first['mode']} broker, custody)."))
 
 
@@ -281,6 +287,8 @@ def run(arguments, _):
     arguments.output.mkdir(parents=True, exist_ok=True)
     text = page(results)
     (arguments.output / "report.html").write_text(text)
+    if plot := age_by_rate(results):
+        (arguments.output / PLOT).write_text(plot)
     document = HTML(string=text).render()
     document.write_pdf(arguments.output / "report.pdf")
     print(f"{arguments.output}/report.html, report.pdf: {len(document.pages)} pages", file=sys.stderr)
