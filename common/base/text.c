@@ -1,7 +1,8 @@
 /* Text from strangers: well-formedness and display. Knows nothing of what the text means. */
 #include "base/text.h"
 
-#include <endian.h>
+#include "base/sixteen.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -24,10 +25,16 @@ static size_t sequence_size(const unsigned char *b, size_t size) {
     return length;
 }
 
-/* Bytes of ASCII that come first, in eights: nearly all text is ASCII and nothing else. */
-static size_t ascii_eights(const unsigned char *b, size_t size) {
+/* Bytes of ASCII that come first, in sixteens and the last of them in eights: nearly all text is ASCII and nothing else. */
+static size_t ascii_size(const unsigned char *b, size_t size) {
     size_t at = 0;
-    for (uint64_t eight; at + sizeof eight <= size; at += sizeof eight) {
+    uint64_t eight;
+    for (; at + sizeof(Sixteen) <= size; at += sizeof(Sixteen)) {
+        size_t first = sixteen_first(sixteen_at(b + at) >= (unsigned char)0x80);
+        if (first < sizeof(Sixteen))
+            return at + first;
+    }
+    for (; at + sizeof eight <= size; at += sizeof eight) {
         memcpy(&eight, b + at, sizeof eight);
         if (eight & UINT64_C(0x8080808080808080))
             break;
@@ -35,30 +42,19 @@ static size_t ascii_eights(const unsigned char *b, size_t size) {
     return at;
 }
 
-/* The top bit of each byte that is 0; behind the first such byte others may be marked as well. */
-static uint64_t zero_bytes(uint64_t eight) {
-    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
-}
-
-static uint64_t eight_of(unsigned char byte) {
-    return byte * UINT64_C(0x0101010101010101);
-}
-
 static bool is_plain(unsigned char byte) {
     return byte >= ' ' && byte < 0x7F && byte != '"' && byte != '\\';
 }
 
 size_t text_plain_size(const char *text, size_t size) {
+    const unsigned char quote = '"', backslash = '\\', lowest = ' ', beyond = 0x7F;
     size_t at = 0;
-    for (uint64_t eight; at + sizeof eight <= size; at += sizeof eight) {
-        memcpy(&eight, text + at, sizeof eight);
-        eight = le64toh(eight); /* the first byte lowest */
-        uint64_t control = (eight - eight_of(' ')) & ~eight, beyond = eight;
-        uint64_t others = zero_bytes(eight ^ eight_of('"')) | zero_bytes(eight ^ eight_of('\\')) |
-                          zero_bytes(eight ^ eight_of(0x7F));
-        uint64_t marked = (control | beyond | others) & eight_of(0x80);
-        if (marked)
-            return at + (size_t)__builtin_ctzll(marked) / 8;
+    for (; at + sizeof(Sixteen) <= size; at += sizeof(Sixteen)) {
+        Sixteen b = sixteen_at(text + at);
+        size_t first =
+            sixteen_first((Sixteen)((b < lowest) | (b >= beyond) | (b == quote) | (b == backslash)));
+        if (first < sizeof(Sixteen))
+            return at + first;
     }
     while (at < size && is_plain((unsigned char)text[at]))
         at++;
@@ -67,10 +63,10 @@ size_t text_plain_size(const char *text, size_t size) {
 
 size_t utf8_valid_size(const void *bytes, size_t size) {
     const unsigned char *b = bytes;
-    size_t at = ascii_eights(b, size);
+    size_t at = ascii_size(b, size);
     while (at < size) {
         if (b[at] < 0x80) {
-            at += 1 + ascii_eights(b + at + 1, size - at - 1);
+            at += 1 + ascii_size(b + at + 1, size - at - 1);
             continue;
         }
         size_t length = sequence_size(b + at, size - at);

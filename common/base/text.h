@@ -19,8 +19,8 @@ typedef struct ShownText {
  * size).text). */
 ShownText text_shown(const void *bytes, size_t size);
 
-/* How many leading bytes are printable ASCII and neither a quote nor a backslash: what stands in JSON as it is. Eight at
- * a time, for nearly all text is nothing else. */
+/* How many leading bytes are printable ASCII and neither a quote nor a backslash: what stands in JSON as it is. Sixteen
+ * at a time, for nearly all text is nothing else. */
 size_t text_plain_size(const char *text, size_t size);
 
 /* Whether well-formed UTF-8 text holds a control character (C0, DEL, C1): such text could forge a log line or

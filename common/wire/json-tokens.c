@@ -1,12 +1,17 @@
 /* A recursive reader, as deep as objects and arrays may be inside each other.
  *
+ * What reads a part of the text is told where it begins and says where it ends, or NULL when it is refused: the place where
+ * the reader is stays in a register, for there are fifty of these parts in a record.
+ *
  * The subtle thing: the token of a container is written when it begins and finished when it ends; in between the row may
  * have moved, so tokens are known by their index. */
 #include "wire/json-tokens.h"
 
+#include "base/sixteen.h"
 #include "base/text.h"
 #include "wire/json-escape.h"
 #include "wire/json-number.h"
+#include "wire/json-twins.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -14,10 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    DEPTH_MAX = 15,   /* objects and arrays inside each other */
-    FEW_MEMBERS = 24, /* of which each name is compared with each other one; more are sorted first */
-};
+enum { DEPTH_MAX = 15 }; /* objects and arrays inside each other */
 
 struct JsonTokens {
     const char *text;
@@ -26,8 +28,7 @@ struct JsonTokens {
     size_t n, capacity;
     char *unescaped; /* the strings of the text that have escapes, one behind the other */
     size_t unescaped_size, unescaped_capacity;
-    const JsonToken **names; /* of one object with many members */
-    size_t names_capacity;
+    JsonTwins twins;
     locale_t locale; /* whose decimal point is a point */
 };
 
@@ -49,7 +50,7 @@ JsonTokens *json_tokens_free(JsonTokens *tokens) {
         freelocale(tokens->locale);
     free(tokens->tokens);
     free(tokens->unescaped);
-    free(tokens->names);
+    free((void *)tokens->twins.sorted);
     free(tokens);
     return NULL;
 }
@@ -58,25 +59,35 @@ JsonTokens *json_tokens_free(JsonTokens *tokens) {
 
 typedef struct Reading {
     JsonTokens *tokens;
-    const char *at, *end;
+    const char *end;
     size_t depth;
+    int error; /* why the text is refused: a negative errno */
     Refusal *ret_refusal;
     Problem *problem;
 } Reading;
 
-static int refuse_as(const Reading *reading, Refusal refusal, const char *expected) {
-    size_t left = (size_t)(reading->end - reading->at);
+/* NULL, for what reads. */
+static const char *refuse_as(Reading *reading, const char *at, Refusal refusal, const char *expected) {
+    size_t left = (size_t)(reading->end - at);
     *reading->ret_refusal = refusal;
+    reading->error = -EBADMSG;
     if (left == 0)
-        return problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got the end of the text", expected,
-                           reading->tokens->size);
-    return problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got \"%s\"", expected,
-                       (size_t)(reading->at - reading->tokens->text),
-                       text_shown(reading->at, left < 12 ? left : 12).text);
+        problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got the end of the text", expected,
+                    reading->tokens->size);
+    else
+        problem_set(reading->problem, -EBADMSG, "%s at byte %zu, got \"%s\"", expected,
+                    (size_t)(at - reading->tokens->text), text_shown(at, left < 12 ? left : 12).text);
+    return NULL;
 }
 
-static int refuse(const Reading *reading, const char *expected) {
-    return refuse_as(reading, REFUSAL_NOT_JSON, expected);
+static const char *refuse(Reading *reading, const char *at, const char *expected) {
+    return refuse_as(reading, at, REFUSAL_NOT_JSON, expected);
+}
+
+/* False, for what makes room. */
+static bool give_up(Reading *reading) {
+    reading->error = problem_set(reading->problem, -ENOMEM, "out of memory");
+    return false;
 }
 
 static void *grown(void *array, size_t *capacity, size_t needed, size_t element_size) {
@@ -89,301 +100,263 @@ static void *grown(void *array, size_t *capacity, size_t needed, size_t element_
     return moved;
 }
 
-/* The index of a new token that begins here, or -ENOMEM. */
-static int add_token(Reading *reading, JsonKind kind) {
+/* Makes room for two tokens, a name and its value: what is added then needs not ask. */
+static inline bool has_room(Reading *reading) {
     JsonTokens *tokens = reading->tokens;
-    if (tokens->n == tokens->capacity) {
-        JsonToken *moved = grown(tokens->tokens, &tokens->capacity, tokens->n + 1, sizeof *tokens->tokens);
-        if (!moved)
-            return problem_set(reading->problem, -ENOMEM, "out of memory");
-        tokens->tokens = moved;
-    }
-    JsonToken *token = &tokens->tokens[tokens->n];
+    if (tokens->capacity - tokens->n >= 2)
+        return true;
+    JsonToken *moved = grown(tokens->tokens, &tokens->capacity, tokens->n + 2, sizeof *tokens->tokens);
+    if (!moved)
+        return give_up(reading);
+    tokens->tokens = moved;
+    return true;
+}
+
+/* A token with nothing inside it. */
+static inline JsonToken *add_token(Reading *reading, JsonKind kind, const char *begin, const char *end) {
+    JsonTokens *tokens = reading->tokens;
+    JsonToken *token = &tokens->tokens[tokens->n++];
     token->kind = kind;
-    token->begin = (uint32_t)(reading->at - tokens->text);
-    return (int)tokens->n++;
+    token->begin = (uint32_t)(begin - tokens->text);
+    token->end = (uint32_t)(end - tokens->text);
+    token->next = (uint32_t)tokens->n;
+    return token;
 }
 
-/* Ends the token here; its index again. */
-static int end_token(Reading *reading, int index) {
-    JsonToken *token = &reading->tokens->tokens[index];
-    token->end = (uint32_t)(reading->at - reading->tokens->text);
-    token->next = (uint32_t)reading->tokens->n;
-    return index;
+static inline const char *skip_blanks(const Reading *reading, const char *at) {
+    while (at < reading->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
 }
 
-static void skip_blanks(Reading *reading) {
-    while (reading->at < reading->end &&
-           (*reading->at == ' ' || *reading->at == '\n' || *reading->at == '\r' || *reading->at == '\t'))
-        reading->at++;
-}
-
-/* Whether it comes next, behind blanks; it is passed then. */
-static bool take_byte(Reading *reading, char expected) {
-    skip_blanks(reading);
-    bool is_there = reading->at < reading->end && *reading->at == expected;
-    reading->at += is_there;
-    return is_there;
+static inline bool is_at(const Reading *reading, const char *at, char expected) {
+    return at < reading->end && *at == expected;
 }
 
 /* --- strings --- */
 
-static void skip_plain(Reading *reading) {
-    const char *at = reading->at + text_plain_size(reading->at, (size_t)(reading->end - reading->at));
-    while (at < reading->end && (unsigned char)*at >= ' ' && *at != '"' && *at != '\\')
+/* To the first byte that does not stand for itself in a string. */
+static inline const char *skip_plain(const char *at, const char *end) {
+    const unsigned char quote = '"', backslash = '\\', lowest = ' ';
+    for (; end - at >= (ptrdiff_t)sizeof(Sixteen); at += sizeof(Sixteen)) {
+        Sixteen b = sixteen_at(at);
+        size_t first = sixteen_first((Sixteen)((b == quote) | (b == backslash) | (b < lowest)));
+        if (first < sizeof(Sixteen))
+            return at + first;
+    }
+    while (at < end && (unsigned char)*at >= lowest && *at != quote && *at != backslash)
         at++;
-    reading->at = at;
+    return at;
 }
 
 /* All strings of a text together are never longer than the text. */
-static int reserve_unescaped(Reading *reading) {
+static bool has_room_for_unescaped(Reading *reading) {
     JsonTokens *tokens = reading->tokens;
     if (tokens->unescaped_size > 0 || tokens->unescaped_capacity >= tokens->size)
-        return 0;
+        return true;
     char *moved = grown(tokens->unescaped, &tokens->unescaped_capacity, tokens->size, 1);
     if (!moved)
-        return problem_set(reading->problem, -ENOMEM, "out of memory");
+        return give_up(reading);
     tokens->unescaped = moved;
-    return 0;
+    return true;
 }
 
-/* Goes on at the first escape of a string whose plain beginning is behind it. */
-static int read_escaped(Reading *reading, const char *begin, JsonText *ret) {
+/* Goes on at `at`, the first escape of a string whose plain beginning is behind it. */
+static const char *read_escaped(Reading *reading, const char *begin, const char *at, JsonText *ret) {
     JsonTokens *tokens = reading->tokens;
-    int r = reserve_unescaped(reading);
-    if (r < 0)
-        return r;
     char *text = tokens->unescaped + tokens->unescaped_size, *to = text;
     for (;;) {
-        size_t n_plain = (size_t)(reading->at - begin);
+        size_t n_plain = (size_t)(at - begin);
         memcpy(to, begin, n_plain);
         to += n_plain;
-        if (reading->at == reading->end || *reading->at != '\\')
+        if (!is_at(reading, at, '\\'))
             break;
-        JsonEscape escape = json_escape_read(reading->at, reading->end, to);
+        JsonEscape escape = json_escape_read(at, reading->end, to);
         if (escape.n_taken == 0)
-            return refuse_as(reading, escape.refusal, escape.expected);
+            return refuse_as(reading, at, escape.refusal, escape.expected);
         to += escape.n_written;
-        reading->at += escape.n_taken;
-        begin = reading->at;
-        skip_plain(reading);
+        begin = at += escape.n_taken;
+        at = skip_plain(at, reading->end);
     }
     *ret = (JsonText){text, (size_t)(to - text)};
     tokens->unescaped_size += ret->size;
-    return 0;
+    return at;
 }
 
-static int read_string(Reading *reading) {
-    int index = add_token(reading, JSON_STRING), r = 0;
-    const char *begin = ++reading->at;
-    skip_plain(reading);
-    JsonText said = {begin, (size_t)(reading->at - begin)};
-    if (index >= 0 && reading->at < reading->end && *reading->at == '\\')
-        r = read_escaped(reading, begin, &said);
-    if (index < 0 || r < 0)
-        return index < 0 ? index : r;
-    if (reading->at == reading->end)
-        return refuse(reading, "expected the end of a string");
-    if (*reading->at != '"')
-        return refuse(reading, "expected control characters to be escaped");
-    reading->at++;
-    reading->tokens->tokens[index].text = said.text;
-    reading->tokens->tokens[index].size = (uint32_t)said.size;
-    return end_token(reading, index);
+static inline const char *add_string(Reading *reading, const char *quote, const char *at, JsonText said) {
+    JsonToken *token = add_token(reading, JSON_STRING, quote, at + 1);
+    token->text = said.text;
+    token->size = (uint32_t)said.size;
+    return at + 1;
+}
+
+/* One with escapes, or one that is refused. */
+static const char *read_odd_string(Reading *reading, const char *quote, const char *at) {
+    JsonText said = {quote + 1, (size_t)(at - quote) - 1};
+    if (is_at(reading, at, '\\') &&
+        (!has_room_for_unescaped(reading) || !(at = read_escaped(reading, quote + 1, at, &said))))
+        return NULL;
+    if (at == reading->end)
+        return refuse(reading, at, "expected the end of a string");
+    if (*at != '"')
+        return refuse(reading, at, "expected control characters to be escaped");
+    return add_string(reading, quote, at, said);
+}
+
+/* Adds the token of the string whose opening quote is at `quote`. */
+static inline const char *read_string(Reading *reading, const char *quote) {
+    const char *at = skip_plain(quote + 1, reading->end);
+    if (!is_at(reading, at, '"'))
+        return read_odd_string(reading, quote, at);
+    return add_string(reading, quote, at, (JsonText){quote + 1, (size_t)(at - quote) - 1});
 }
 
 /* --- numbers and words --- */
 
-static int read_number(Reading *reading) {
-    int index = add_token(reading, JSON_INTEGER);
-    if (index < 0)
-        return index;
-    JsonNumber number = json_number_read(reading->at, reading->end, reading->tokens->locale);
+static const char *read_number(Reading *reading, const char *at) {
+    JsonNumber number = json_number_read(at, reading->end, reading->tokens->locale);
     if (number.n_taken == 0)
-        return refuse_as(reading, number.refusal, number.expected);
-    JsonToken *token = &reading->tokens->tokens[index];
-    if (number.is_decimal) {
-        token->kind = JSON_DECIMAL;
+        return refuse_as(reading, at, number.refusal, number.expected);
+    JsonToken *token =
+        add_token(reading, number.is_decimal ? JSON_DECIMAL : JSON_INTEGER, at, at + number.n_taken);
+    if (number.is_decimal)
         token->number = number.value;
-    } else {
+    else
         token->magnitude = number.magnitude;
-    }
-    reading->at += number.n_taken;
-    return end_token(reading, index);
+    return at + number.n_taken;
 }
 
-static int read_word(Reading *reading, const char *word, JsonKind kind) {
+static const char *read_word(Reading *reading, const char *at, const char *word, JsonKind kind) {
     size_t size = strlen(word);
-    if ((size_t)(reading->end - reading->at) < size || memcmp(reading->at, word, size) != 0)
-        return refuse(reading, "expected JSON");
-    int index = add_token(reading, kind);
-    if (index < 0)
-        return index;
-    reading->at += size;
-    return end_token(reading, index);
+    if ((size_t)(reading->end - at) < size || memcmp(at, word, size) != 0)
+        return refuse(reading, at, "expected JSON");
+    (void)add_token(reading, kind, at, at + size);
+    return at + size;
 }
 
 /* --- containers --- */
 
-static int read_value(Reading *reading);
+static const char *read_container(Reading *reading, const char *at, JsonKind kind);
 
-static bool is_same_name(const JsonToken *a, const JsonToken *b) {
-    return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
-}
-
-/* The same for the same name, and seldom for two. */
-static unsigned kind_of_name(const JsonToken *name) {
-    if (name->size == 0)
-        return 0;
-    unsigned first = (unsigned char)name->text[0], last = (unsigned char)name->text[name->size - 1];
-    return name->size * 11 + first * 5 + last;
-}
-
-static int in_order(const void *a, const void *b) {
-    const JsonToken *one = *(const JsonToken *const *)a, *other = *(const JsonToken *const *)b;
-    if (one->size != other->size)
-        return one->size < other->size ? -1 : 1;
-    return memcmp(one->text, other->text, one->size);
-}
-
-/* Each name with those before it: for few members cheaper than anything that needs to be prepared. */
-static bool has_twins_of_few(const JsonToken *tokens, size_t first, size_t behind) {
-    uint64_t seen = 0; /* of sixty-four kinds of name: one of a kind of its own has no twin */
-    for (size_t i = first; i < behind; i = tokens[i + 1].next) {
-        uint64_t kind = UINT64_C(1) << (kind_of_name(&tokens[i]) % 64);
-        for (size_t j = first; (seen & kind) && j < i; j = tokens[j + 1].next)
-            if (is_same_name(&tokens[i], &tokens[j]))
-                return true;
-        seen |= kind;
+static inline const char *read_value(Reading *reading, const char *at) {
+    char c = at < reading->end ? *at : '\0';
+    switch (c) {
+    case '"':
+        return read_string(reading, at);
+    case '{':
+        return read_container(reading, at, JSON_OBJECT);
+    case '[':
+        return read_container(reading, at, JSON_ARRAY);
+    case 't':
+        return read_word(reading, at, "true", JSON_TRUE);
+    case 'f':
+        return read_word(reading, at, "false", JSON_FALSE);
+    case 'n':
+        return read_word(reading, at, "null", JSON_NULL);
+    default:
+        return c == '-' || text_is_digit(c) ? read_number(reading, at) : refuse(reading, at, "expected JSON");
     }
+}
+
+/* A name, a colon and a value. */
+static inline const char *read_member(Reading *reading, const char *at, JsonNames *names) {
+    if (!is_at(reading, at, '"'))
+        return refuse(reading, at, "expected the name of a member");
+    if (!has_room(reading) || !(at = read_string(reading, at)))
+        return NULL;
+    const JsonToken *name = &reading->tokens->tokens[reading->tokens->n - 1];
+    json_names_add(names, name->text, name->size);
+    at = skip_blanks(reading, at);
+    if (!is_at(reading, at, ':'))
+        return refuse(reading, at, "expected a colon");
+    return read_value(reading, skip_blanks(reading, at + 1));
+}
+
+/* Whether the object that ends here, whose first name is token `first`, has each name once. */
+static bool check_names(Reading *reading, size_t first, const JsonNames *names) {
+    JsonTokens *tokens = reading->tokens;
+    if (!names->seen_twice)
+        return true;
+    int r = json_twins_find(&tokens->twins, tokens->tokens, first, tokens->n, names->n);
+    if (r == 0)
+        return true;
+    if (r < 0)
+        return give_up(reading);
+    *reading->ret_refusal = REFUSAL_NOT_JSON;
+    reading->error = problem_set(reading->problem, -EBADMSG,
+                                 "expected one JSON object, got one with two members of the same name");
     return false;
 }
 
-/* 1, 0 or -ENOMEM. */
-static int has_twins_of_many(JsonTokens *tokens, size_t first, size_t n_members) {
-    size_t n = 0;
-    if (n_members > tokens->names_capacity) {
-        const JsonToken **moved =
-            grown((void *)tokens->names, &tokens->names_capacity, n_members, sizeof *moved);
-        if (!moved)
-            return -ENOMEM;
-        tokens->names = moved;
-    }
-    for (size_t i = first; i < tokens->n; i = tokens->tokens[i + 1].next)
-        tokens->names[n++] = &tokens->tokens[i];
-    qsort((void *)tokens->names, n, sizeof *tokens->names, in_order);
-    for (size_t i = 1; i < n; i++)
-        if (is_same_name(tokens->names[i - 1], tokens->names[i]))
-            return 1;
-    return 0;
-}
-
-/* Of the object that ends here, whose first name is token `first`. */
-static int check_names(Reading *reading, size_t first, size_t n_members) {
-    JsonTokens *tokens = reading->tokens;
-    int r = n_members <= FEW_MEMBERS ? has_twins_of_few(tokens->tokens, first, tokens->n)
-                                     : has_twins_of_many(tokens, first, n_members);
-    if (r < 0)
-        return problem_set(reading->problem, r, "out of memory");
-    if (r == 0)
-        return 0;
-    *reading->ret_refusal = REFUSAL_NOT_JSON;
-    return problem_set(reading->problem, -EBADMSG,
-                       "expected one JSON object, got one with two members of the same name");
-}
-
-static int read_member(Reading *reading) {
-    skip_blanks(reading);
-    if (reading->at == reading->end || *reading->at != '"')
-        return refuse(reading, "expected the name of a member");
-    int r = read_string(reading);
-    if (r < 0)
-        return r;
-    if (!take_byte(reading, ':'))
-        return refuse(reading, "expected a colon");
-    return read_value(reading);
-}
-
-static int read_members(Reading *reading) {
+static const char *read_members(Reading *reading, const char *at) {
     const size_t first = reading->tokens->n;
-    size_t n_members = 0;
-    if (take_byte(reading, '}'))
-        return 0;
-    do {
-        int r = read_member(reading);
-        if (r < 0)
-            return r;
-        n_members++;
-    } while (take_byte(reading, ','));
-    if (!take_byte(reading, '}'))
-        return refuse(reading, "expected a comma or the end of the object");
-    return check_names(reading, first, n_members);
-}
-
-static int read_elements(Reading *reading) {
-    if (take_byte(reading, ']'))
-        return 0;
-    do {
-        int r = read_value(reading);
-        if (r < 0)
-            return r;
-    } while (take_byte(reading, ','));
-    return take_byte(reading, ']') ? 0 : refuse(reading, "expected a comma or the end of the array");
-}
-
-static int read_container(Reading *reading, JsonKind kind) {
-    if (reading->depth == DEPTH_MAX)
-        return refuse(reading, "expected less (nesting too deep)");
-    int index = add_token(reading, kind);
-    if (index < 0)
-        return index;
-    reading->at++;
-    reading->depth++;
-    if (reading->depth > reading->tokens->depth)
-        reading->tokens->depth = reading->depth;
-    int r = kind == JSON_OBJECT ? read_members(reading) : read_elements(reading);
-    reading->depth--;
-    return r < 0 ? r : end_token(reading, index);
-}
-
-static int read_value(Reading *reading) {
-    skip_blanks(reading);
-    char c = '\0';
-    if (reading->at < reading->end)
-        c = *reading->at;
-    switch (c) {
-    case '{':
-        return read_container(reading, JSON_OBJECT);
-    case '[':
-        return read_container(reading, JSON_ARRAY);
-    case '"':
-        return read_string(reading);
-    case 't':
-        return read_word(reading, "true", JSON_TRUE);
-    case 'f':
-        return read_word(reading, "false", JSON_FALSE);
-    case 'n':
-        return read_word(reading, "null", JSON_NULL);
-    default:
-        return c == '-' || text_is_digit(c) ? read_number(reading) : refuse(reading, "expected JSON");
+    JsonNames names = {0};
+    at = skip_blanks(reading, at);
+    if (is_at(reading, at, '}'))
+        return at + 1;
+    for (;;) {
+        if (!(at = read_member(reading, at, &names)))
+            return NULL;
+        at = skip_blanks(reading, at);
+        if (!is_at(reading, at, ','))
+            break;
+        at = skip_blanks(reading, at + 1);
     }
+    if (!is_at(reading, at, '}'))
+        return refuse(reading, at, "expected a comma or the end of the object");
+    return check_names(reading, first, &names) ? at + 1 : NULL;
+}
+
+static const char *read_elements(Reading *reading, const char *at) {
+    at = skip_blanks(reading, at);
+    if (is_at(reading, at, ']'))
+        return at + 1;
+    for (;;) {
+        if (!has_room(reading) || !(at = read_value(reading, at)))
+            return NULL;
+        at = skip_blanks(reading, at);
+        if (!is_at(reading, at, ','))
+            break;
+        at = skip_blanks(reading, at + 1);
+    }
+    return is_at(reading, at, ']') ? at + 1 : refuse(reading, at, "expected a comma or the end of the array");
+}
+
+static const char *read_container(Reading *reading, const char *at, JsonKind kind) {
+    JsonTokens *tokens = reading->tokens;
+    if (reading->depth == DEPTH_MAX)
+        return refuse(reading, at, "expected less (nesting too deep)");
+    const size_t index = tokens->n;
+    (void)add_token(reading, kind, at, at + 1);
+    reading->depth++;
+    if (reading->depth > tokens->depth)
+        tokens->depth = reading->depth;
+    at = kind == JSON_OBJECT ? read_members(reading, at + 1) : read_elements(reading, at + 1);
+    reading->depth--;
+    if (!at)
+        return NULL;
+    tokens->tokens[index].end = (uint32_t)(at - tokens->text);
+    tokens->tokens[index].next = (uint32_t)tokens->n;
+    return at;
 }
 
 int json_tokens_read(JsonTokens *tokens, const char *text, size_t size, Refusal *ret_refusal,
                      Problem *problem) {
-    Reading reading = {
-        .tokens = tokens, .at = text, .end = text + size, .ret_refusal = ret_refusal, .problem = problem};
+    Reading reading = {.tokens = tokens, .end = text + size, .ret_refusal = ret_refusal, .problem = problem};
     tokens->text = text;
     tokens->size = size;
     tokens->n = tokens->depth = tokens->unescaped_size = 0;
-    skip_blanks(&reading);
-    if (reading.at == reading.end || *reading.at != '{')
-        return refuse(&reading, "expected one JSON object");
-    int r = read_value(&reading);
-    if (r < 0)
-        return r;
-    skip_blanks(&reading);
-    return reading.at == reading.end ? 0 : refuse(&reading, "expected nothing more behind the JSON object");
+    if (!has_room(&reading))
+        return reading.error;
+    const char *at = skip_blanks(&reading, text);
+    at = is_at(&reading, at, '{') ? read_container(&reading, at, JSON_OBJECT)
+                                  : refuse(&reading, at, "expected one JSON object");
+    if (!at)
+        return reading.error;
+    at = skip_blanks(&reading, at);
+    if (at < reading.end)
+        (void)refuse(&reading, at, "expected nothing more behind the JSON object");
+    return reading.error;
 }
 
 /* --- asking --- */
@@ -396,10 +369,9 @@ size_t json_tokens_depth(const JsonTokens *tokens) {
     return tokens->depth;
 }
 
-const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *object, const char *name,
-                                    uint32_t *hint) {
+const JsonToken *json_tokens_find(const JsonTokens *tokens, const JsonToken *object, JsonText name,
+                                  uint32_t *hint) {
     const uint32_t first = (uint32_t)(object - tokens->tokens) + 1;
-    const size_t size = strlen(name);
     if (first == object->next)
         return NULL;
     const uint32_t start = *hint > first && *hint < object->next ? *hint : first;
@@ -407,7 +379,7 @@ const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *o
     do {
         const JsonToken *found = &tokens->tokens[at], *value = found + 1;
         at = value->next < object->next ? value->next : first;
-        if (found->size == size && memcmp(found->text, name, size) == 0) {
+        if (found->size == name.size && memcmp(found->text, name.text, name.size) == 0) {
             *hint = at;
             return value;
         }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef enum JsonKind {
     JSON_OBJECT,
@@ -56,8 +57,13 @@ size_t json_tokens_depth(const JsonTokens *tokens);
 
 /* The value of a member of `object`, or NULL. `*hint` (0 at first) is where to look first: cheap when names are asked
  * for in the order in which they came. */
-const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *object, const char *name,
-                                    uint32_t *hint);
+const JsonToken *json_tokens_find(const JsonTokens *tokens, const JsonToken *object, JsonText name,
+                                  uint32_t *hint);
+
+static inline const JsonToken *json_tokens_member(const JsonTokens *tokens, const JsonToken *object,
+                                                  const char *name, uint32_t *hint) {
+    return json_tokens_find(tokens, object, (JsonText){name, strlen(name)}, hint);
+}
 
 size_t json_tokens_n_elements(const JsonTokens *tokens, const JsonToken *array);
 

@@ -24,9 +24,10 @@ struct Decoder {
 
 typedef struct Decoding {
     Decoder *decoder;
-    const JsonTokens *tokens; /* the decoder's */
+    const JsonTokens *tokens; /* the decoder's or the caller's */
     const MessageDescriptor *descriptor;
     const JsonToken *members; /* the object */
+    const char *waived;       /* a member that may be missing though it is required, or NULL */
     Refusal *ret_refusal;
     Problem *problem;
 } Decoding;
@@ -161,7 +162,7 @@ static int take_literal(const Decoding *d, const MessageMember *member, const Js
     (void)at;
     if (value->kind != JSON_STRING)
         return refuse_member(d, member, value, REFUSAL_WRONG_TYPE);
-    if (value->size != strlen(member->literal) || memcmp(value->text, member->literal, value->size) != 0)
+    if (value->size != member->max_bytes || memcmp(value->text, member->literal, value->size) != 0)
         return refuse_member(d, member, value, REFUSAL_OUT_OF_RANGE);
     return 0;
 }
@@ -178,13 +179,16 @@ static int refuse_missing(const Decoding *d, const MessageMember *member) {
                        message_label(d->descriptor).text, member->json, member_expected(member).text);
 }
 
-static int take_members(const Decoding *d, MessageTag tag, Message *message) {
+static bool may_be_missing(const Decoding *d, const MessageMember *member) {
+    return member->presence != MEMBER_REQUIRED || (d->waived && strcmp(d->waived, member->json) == 0);
+}
+
+static int take_members(const Decoding *d, Message *message) {
+    const MessageMember *member = d->descriptor->members, *behind = member + d->descriptor->n_members;
     uint32_t hint = 0;
-    memset(message, 0, sizeof *message);
-    message->tag = tag;
-    for (size_t i = 0; i < d->descriptor->n_members; i++) {
-        const MessageMember *member = &d->descriptor->members[i];
-        const JsonToken *value = json_tokens_member(d->tokens, d->members, member->json, &hint);
+    for (; member < behind; member++) {
+        const JsonToken *value =
+            json_tokens_find(d->tokens, d->members, (JsonText){member->json, member->json_size}, &hint);
         int r = TAKE_ABSENT;
         if (value && value->kind != JSON_NULL)
             r = take_fns[member->kind](d, member, value, member_at(message, member));
@@ -192,9 +196,22 @@ static int take_members(const Decoding *d, MessageTag tag, Message *message) {
             return r;
         if (r == 0)
             *message_present(message) |= member->mark;
-        else if (member->presence == MEMBER_REQUIRED)
+        else if (!may_be_missing(d, member))
             return refuse_missing(d, member);
     }
+    return 0;
+}
+
+/* Of the union only the struct that the tag speaks of is cleared and copied: the largest is ten times the size of most. */
+static int take_message(Decoding *d, MessageTag tag, Message *ret) {
+    Message *scratch = &d->decoder->scratch;
+    d->descriptor = &message_descriptors[tag];
+    memset(message_present(scratch), 0, d->descriptor->size);
+    int r = take_members(d, scratch);
+    if (r < 0)
+        return r;
+    ret->tag = tag;
+    memcpy(message_present(ret), message_present(scratch), d->descriptor->size);
     return 0;
 }
 
@@ -204,13 +221,16 @@ static size_t family_max_bytes(MessageFamily family) {
                                             : FRAME_MAX_BYTES;
 }
 
-static int check_frame(const Decoding *d, MessageFamily family, const char *frame, size_t size) {
+static int check_size(const Decoding *d, MessageFamily family, size_t size) {
     size_t max_bytes = family_max_bytes(family);
-    if (size > max_bytes) {
-        *d->ret_refusal = REFUSAL_TOO_LARGE;
-        return problem_set(d->problem, -EBADMSG, "%s: expected at most %zu bytes, got %zu",
-                           message_family_words[family], max_bytes, size);
-    }
+    if (size <= max_bytes)
+        return 0;
+    *d->ret_refusal = REFUSAL_TOO_LARGE;
+    return problem_set(d->problem, -EBADMSG, "%s: expected at most %zu bytes, got %zu",
+                       message_family_words[family], max_bytes, size);
+}
+
+static int check_text(const Decoding *d, MessageFamily family, const char *frame, size_t size) {
     size_t valid = utf8_valid_size(frame, size);
     if (valid < size) {
         *d->ret_refusal = REFUSAL_NOT_UTF8;
@@ -303,7 +323,9 @@ int message_decode(Decoder *decoder, MessageFamily family, const void *frame, si
     const char *text = frame, *topic = frame;
     size_t topic_size = 0;
     MessageTag tag = 0;
-    int r = check_frame(&d, family, text, size);
+    int r = check_size(&d, family, size);
+    if (r >= 0)
+        r = check_text(&d, family, text, size);
     if (r < 0)
         return r;
     if (family == MESSAGE_FAMILY_EVENT) {
@@ -327,9 +349,21 @@ int message_decode(Decoder *decoder, MessageFamily family, const void *frame, si
         r = open_record(&d, &tag);
     if (r < 0)
         return r;
-    d.descriptor = &message_descriptors[tag];
-    r = take_members(&d, tag, &decoder->scratch);
+    return take_message(&d, tag, ret);
+}
+
+int message_decode_members(Decoder *decoder, const EventMembers *came, Message *ret, Refusal *ret_refusal,
+                           Problem *problem) {
+    Decoding d = {.decoder = decoder,
+                  .tokens = came->tokens,
+                  .members = json_tokens_root(came->tokens),
+                  .waived = came->waived,
+                  .ret_refusal = ret_refusal,
+                  .problem = problem};
+    int r = check_size(&d, MESSAGE_FAMILY_EVENT, came->frame_size);
     if (r >= 0)
-        *ret = decoder->scratch;
-    return r;
+        r = check_depth(&d, MESSAGE_FAMILY_EVENT);
+    if (r >= 0)
+        r = reserve_nested(decoder, came->frame_size);
+    return r < 0 ? r : take_message(&d, came->tag, ret);
 }

@@ -23,12 +23,13 @@ typedef enum MemberKind {
 typedef enum MemberPresence { MEMBER_REQUIRED, MEMBER_OPTIONAL, MEMBER_NULLABLE } MemberPresence;
 
 typedef struct MessageMember {
-    const char *json;
+    const char *json; /* its name */
     MemberKind kind;
     MemberPresence presence;
     uint32_t mark;            /* its bit in `present`; 0 for LITERAL */
     size_t offset;            /* in the message's struct */
-    size_t max_bytes;         /* TEXT, TOKEN */
+    size_t json_size;         /* of its name */
+    size_t max_bytes;         /* TEXT, TOKEN; of a LITERAL what it has */
     double min, max;          /* NUMBER */
     int64_t least, most;      /* INTEGER */
     const char *const *words; /* CHOICE */

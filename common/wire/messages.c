@@ -10,7 +10,7 @@
 VOCABULARY_DEFINE(REFUSAL, REFUSAL_LIST, refusal_words);
 
 #define MEMBER(Type, member_, json_, KIND, presence_)                                                        \
-    .json = json_, .kind = MEMBER_##KIND, .presence = MEMBER_##presence_,                                    \
+    .json = json_, .json_size = sizeof(json_) - 1, .kind = MEMBER_##KIND, .presence = MEMBER_##presence_,    \
     .mark = UINT32_C(1) << Type##_has_##member_, .offset = offsetof(Type, member_)
 
 #define MESSAGE_BEGIN(TAG, Type, FAMILY, wire_name_) static const MessageMember Type##_members[] = {
@@ -27,7 +27,12 @@ VOCABULARY_DEFINE(REFUSAL, REFUSAL_LIST, refusal_words);
 #define FLAG(Type, member, json, presence)    {MEMBER(Type, member, json, FLAG, presence)},
 #define INSTANT(Type, member, json, presence) {MEMBER(Type, member, json, INSTANT, presence)},
 #define NESTED(Type, member, json, presence)  {MEMBER(Type, member, json, NESTED, presence)},
-#define LITERAL(Type, json_, word)            {.json = json_, .kind = MEMBER_LITERAL, .literal = word},
+#define LITERAL(Type, json_, word)                                                                           \
+    {.json = json_,                                                                                          \
+     .json_size = sizeof(json_) - 1,                                                                         \
+     .kind = MEMBER_LITERAL,                                                                                 \
+     .max_bytes = sizeof(word) - 1,                                                                          \
+     .literal = word},
 #define MESSAGE_END(Type)                                                                                    \
     }                                                                                                        \
     ;                                                                                                        \

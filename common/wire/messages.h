@@ -153,6 +153,18 @@ DEFINE_FREEP(Decoder, decoder_free)
 int message_decode(Decoder *decoder, MessageFamily family, const void *frame, size_t size, Message *ret,
                    Refusal *ret_refusal, Problem *problem);
 
+/* An event's members without the frame around them, from one who reads their JSON to know what it is. */
+typedef struct EventMembers {
+    MessageTag tag;
+    const struct JsonTokens *tokens; /* of UTF-8 */
+    size_t frame_size;               /* of the frame that it would be, for its limit */
+    const char *waived;              /* a member that may be missing though it is required, or NULL */
+} EventMembers;
+
+/* Decodes them as message_decode() does, without reading their text again. */
+int message_decode_members(Decoder *decoder, const EventMembers *came, Message *ret, Refusal *ret_refusal,
+                           Problem *problem);
+
 /* Encodes `message` as one frame into `buffer` (no trailing NUL is counted, one is written). Members whose
  * presence bit is not set are left out, whatever they hold; LITERAL members and, for records and events, the
  * surrounding grammar are added. Returns the size, -ENOBUFS when it does not fit, or -EINVAL when a member is

@@ -2,8 +2,10 @@
  * than the rest of a decoded event. Days are counted from 1970-01-01 in the proleptic Gregorian calendar. */
 #include "wire/timestamp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
 enum { SEC_PER_DAY = 86400, FIRST_YEAR = 1970, LAST_YEAR = 9999 };
 
@@ -16,6 +18,11 @@ static bool is_leap(unsigned year) {
 static unsigned days_in_month(unsigned year, unsigned month) {
     static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     return days[month - 1] + (month == 2 && is_leap(year));
+}
+
+static unsigned days_before_month(unsigned year, unsigned month) {
+    static const unsigned short days[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    return days[month - 1] + (month > 2 && is_leap(year));
 }
 
 /* Days from 1970-01-01 to the first of January of `year`. */
@@ -32,11 +39,8 @@ static void put_digits(char *at, unsigned n_digits, unsigned value) {
         at[i] = (char)('0' + value % 10);
 }
 
-static unsigned take_digits(const char *at, unsigned n_digits) {
-    unsigned value = 0;
-    for (unsigned i = 0; i < n_digits; i++)
-        value = value * 10 + (unsigned)(at[i] - '0');
-    return value;
+static unsigned take_two(const char *at) {
+    return (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
 }
 
 TimestampText timestamp_format(Wall instant) {
@@ -68,28 +72,39 @@ TimestampText timestamp_format(Wall instant) {
     return ret;
 }
 
+static uint64_t eight_at(const char *text) {
+    uint64_t eight;
+    memcpy(&eight, text, sizeof eight);
+    return eight;
+}
+
+/* Whether eight bytes have the form from `at` on: what differs from a 0 of it by more than 9, or from another byte of it at
+ * all, reaches the top bit of its byte. */
+static bool has_form_at(const char *text, size_t at) {
+    static const char room[] =
+        "vvvv\177vv\177vv\177vv\177vv\177vv\177"; /* 0x80 less what may differ, less 1 */
+    static_assert(sizeof room == sizeof form && 'v' == 0x7F - 9, "one for each byte of the form");
+    uint64_t differs = eight_at(text + at) ^ eight_at(form + at);
+    return (((differs + eight_at(room + at)) | differs) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 static bool has_form(const char *text, size_t size) {
-    if (size != sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < size; i++)
-        if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-            return false;
-    return true;
+    const size_t last = sizeof form - 1 - sizeof(uint64_t);
+    return size == sizeof form - 1 && has_form_at(text, 0) && has_form_at(text, sizeof(uint64_t)) &&
+           has_form_at(text, last);
 }
 
 int timestamp_parse(const char *text, size_t size, Wall *ret) {
     if (!has_form(text, size))
         return -EINVAL;
-    unsigned year = take_digits(text, 4), month = take_digits(text + 5, 2), day = take_digits(text + 8, 2);
-    unsigned hour = take_digits(text + 11, 2), minute = take_digits(text + 14, 2),
-             second = take_digits(text + 17, 2);
+    unsigned year = take_two(text) * 100 + take_two(text + 2), month = take_two(text + 5),
+             day = take_two(text + 8);
+    unsigned hour = take_two(text + 11), minute = take_two(text + 14), second = take_two(text + 17);
     if (year < FIRST_YEAR || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
         return -EINVAL;
     if (hour > 23 || minute > 59 || second > 59)
         return -EINVAL;
-    uint64_t days = days_before_year(year) + day - 1;
-    for (unsigned m = 1; m < month; m++)
-        days += days_in_month(year, m);
+    uint64_t days = days_before_year(year) + days_before_month(year, month) + day - 1;
     *ret = (Wall){(days * SEC_PER_DAY + hour * 3600 + minute * 60 + second) * USEC_PER_SEC};
     return 0;
 }

@@ -12,16 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TIME_MEMBER_SIZE = sizeof "\"timestamp\":\"\"," + TIMESTAMP_SIZE,
-    TOPIC_MAX_BYTES = 31,
-    TYPE_MAX_BYTES = 31
-};
+enum { TIME_MEMBER_SIZE = sizeof "\"timestamp\":\"\"," - 1 + TIMESTAMP_SIZE - 1, TYPE_MAX_BYTES = 31 };
 
 struct RelayParser {
     JsonTokens *tokens; /* of the packet */
     Decoder *decoder;
-    char frame[TOPIC_MAX_BYTES + TIME_MEMBER_SIZE + RELAY_PACKET_MAX_BYTES + 2];
 };
 
 static void json_putp(json_object **object) {
@@ -96,12 +91,12 @@ static bool has_time(const RelayParser *parser) {
 }
 
 /* A kind may have several events; which one this is stands in the type of sensor. */
-static const char *topic_of(const RelayParser *parser, SensorKind kind) {
+static MessageTag tag_of(const RelayParser *parser, SensorKind kind) {
     const JsonToken *type = find(parser, "tipo_sensor");
     char word[TYPE_MAX_BYTES + 1] = "";
     if (type && type->kind == JSON_STRING && type->size <= TYPE_MAX_BYTES)
         memcpy(word, type->text, type->size);
-    return message_wire_name(event_of_type(kind, word));
+    return event_of_type(kind, word);
 }
 
 /* Either a whole identity or none: half of one would be lost without anybody noticing. */
@@ -131,18 +126,10 @@ static int check_view(const Message *event, Refusal *ret_refusal, Problem *probl
                : 0;
 }
 
-/* The packet as a frame of the wire: the topic before it and, when it has no time, one for the decoder, which
- * insists. The packet's own bytes stay as they are, so that the decoder judges exactly what came. */
-static size_t build_frame(RelayParser *parser, const char *topic, const char *packet, size_t size,
-                          bool add_time) {
-    const char *members = memchr(packet, '{', size);
-    size_t n_before = add_time ? (size_t)(members - packet) + 1 : 0;
-    int n = snprintf(parser->frame, sizeof parser->frame, "%s ", topic);
-    if (add_time)
-        n += snprintf(parser->frame + n, sizeof parser->frame - (size_t)n, "{\"timestamp\":\"%s\",",
-                      timestamp_format((Wall){0}).text);
-    memcpy(parser->frame + n, packet + n_before, size - n_before);
-    return (size_t)n + size - n_before;
+/* Of the packet as a frame of the wire: the topic before it and, when it has no time, one in front of its members. */
+static size_t frame_size(const RelayParser *parser, MessageTag tag, size_t size, bool is_of_now) {
+    size_t topic_size = strlen(message_wire_name(tag)) + 1;
+    return topic_size + size + (is_of_now ? TIME_MEMBER_SIZE - json_tokens_root(parser->tokens)->begin : 0);
 }
 
 int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t size, Wall now,
@@ -153,10 +140,12 @@ int relay_parse(RelayParser *parser, SensorKind kind, const char *packet, size_t
         return r;
     bool is_tick = find(parser, "k");
     bool is_of_now = !is_tick && !has_time(parser);
-    const char *topic = is_tick ? message_wire_name(MESSAGE_TICK_EVENT) : topic_of(parser, kind);
-    size_t frame_size = build_frame(parser, topic, packet, size, is_of_now);
-    r = message_decode(parser->decoder, MESSAGE_FAMILY_EVENT, parser->frame, frame_size, &ret->event,
-                       ret_refusal, problem);
+    MessageTag tag = is_tick ? MESSAGE_TICK_EVENT : tag_of(parser, kind);
+    const EventMembers came = {.tag = tag,
+                               .tokens = parser->tokens,
+                               .frame_size = frame_size(parser, tag, size, is_of_now),
+                               .waived = is_of_now ? "timestamp" : NULL};
+    r = message_decode_members(parser->decoder, &came, &ret->event, ret_refusal, problem);
     if (r < 0 || is_tick)
         return r;
     r = check_view(&ret->event, ret_refusal, problem);
