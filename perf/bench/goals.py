@@ -19,6 +19,11 @@ def confirmed(load):
     return runs_at(load, load["sustained_events_per_second"] or max(rates)) if rates else []
 
 
+def requests(runs, quantile):
+    """Of the runs in which readings brought requests to the lights."""
+    return [run["stages"][REQUEST][quantile] for run in runs if run["stages"][REQUEST]["n"]]
+
+
 def spread_words(values, scale=1, digits=1):
     found = {part: f"{value * scale:.{digits}f}" for part, value in spread(values).items()}
     return found["median"] if len(values) == 1 else f"{found['median']} ({found['min']} to {found['max']})"
@@ -31,11 +36,11 @@ def of_load(load):
     if best:
         rows.append(["G1 events/s into both databases, custody", "50 000", spread_words([probe["rate"] for probe in best], digits=0), len(best), command])
         rows.append(["G2 CPU for an event, us", "25", spread_words([probe["cpu_us_per_event_all"] for probe in best]), len(best), command])
-    if low:
+    if requests(low, "p50"):
         rows.append([f"G3 sensor to command at {LOWEST_RATE}/s, p50 ms", "0.25",
-                     spread_words([probe["stages"][REQUEST]["p50"] for probe in low], 1000, 2), len(low), command])
+                     spread_words(requests(low, "p50"), 1000, 2), len(requests(low, "p50")), command])
     rows.append([f"G3 sensor to command at {LATENCY_RATE}/s, p99 ms", "5",
-                 spread_words([probe["stages"][REQUEST]["p99"] for probe in fast], 1000, 1) if fast else "not sustained", len(fast), command])
+                 spread_words(requests(fast, "p99"), 1000, 1) if requests(fast, "p99") else "not sustained", len(requests(fast, "p99")), command])
     if low:
         rows.append([f"G7 memory of all services at {LOWEST_RATE}/s, MiB", "42",
                      spread_words([sum(probe["pss_bytes"].values()) / 2**20 for probe in low], digits=0), len(low), command])

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import goals, plots
 from bench.citylab import TOP
 from bench.goals import confirmed, spread_words
+from bench.load import RATES
 
 MODES = ("standard", "threaded")
 # What a service does for each event: which part of the work its microseconds are.
@@ -28,6 +29,7 @@ LIFTS = {
     "primary store": "a record is read, checked, summed and put into a table with three indexes",
 }
 PLOT = "age-by-rate.svg"
+N_BARS = 5  # of the highest rates: at the lowest an event costs twenty times as much
 STYLE = """
 @page { size: A4; margin: 14mm; }
 body { font: 9.5pt/1.35 sans-serif; max-width: 186mm; margin: auto; color: #111; }
@@ -92,8 +94,11 @@ def best_probe(load):
 
 
 def by_rate(load):
-    """{rate: the runs that sustained it}, from the lowest."""
-    return {rate: goals.runs_at(load, rate) for rate in sorted({probe["rate"] for probe in load["probes"] if probe["is_sustained"]})}
+    """{rate: the runs that sustained it}, from the lowest: those of the sweep up to the confirmed one. What the search found above that depended on
+    the moment."""
+    confirmed_rates = {run["rate"] for run in confirmed(load)}
+    swept = {rate for rate in RATES if confirmed_rates and rate < max(confirmed_rates)}
+    return {rate: runs for rate in sorted(swept | confirmed_rates) if (runs := goals.runs_at(load, rate))}
 
 
 def by_work(probe):
@@ -188,7 +193,7 @@ def load_part(results):
     if not loads:
         return absent("Load under custody", "lab bench load")
     first = next(iter(loads.values()))
-    bars = {f"{number(rate)}/s": by_work(runs[-1]) for rate, runs in by_rate(first).items()}
+    bars = {f"{number(rate)}/s": by_work(runs[-1]) for rate, runs in list(by_rate(first).items())[-N_BARS:]}
     lowest = min((probe for probe in first["probes"]), key=lambda probe: probe["rate"])
     highest = best_probe(first) or lowest
     rows = [[name, *(ms(probe["stages"][name][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))] for name in lowest["stages"]]
@@ -196,7 +201,7 @@ def load_part(results):
                     *(ms(probe["acknowledged"][quantile]) for probe in (lowest, highest) for quantile in ("p50", "p99"))])
     return (table(["age of a reading, ms", f"{number(lowest['rate'])}/s p50", "p99", f"{number(highest['rate'])}/s p50", "p99"], rows)
             + figure(age_by_rate(results), "Age of a reading on the disk of the primary store, by rate.")
-            + figure(plots.stacked(bars, "CPU us for each event"), f"Where the microseconds go, by rate ({first['mode']} broker, custody)."))
+            + figure(plots.stacked(bars, "CPU us for each event"), f"Where the microseconds go, at the highest rates ({first['mode']} broker, custody)."))
 
 
 def growth_part(results):
