@@ -25,8 +25,8 @@ from faults.machines import ADDRESS
 PARTS = ("intersections", "clients", "rows")
 INTERSECTIONS = (16, 100, 1000, 10000)
 CLIENTS = (1, 4, 16, 64)
-UP_SEC, PROBE_SEC, FILL_PER_SEC = 75, 20, 8000
-FILL_RATE = 4 * FILL_PER_SEC  # more than the city takes: the relay sockets hold the generator back
+UP_SEC, PROBE_SEC, FILL_PER_SEC = 50, 20, 20000
+FILL_RATE = 32000  # more than the city takes: the relay sockets hold the generator back
 LINKS = {"store": ("pc3", 5575), "analytics": ("pc2", 5561)}
 N_QUESTIONS, WARM_UP = 500, 20
 
