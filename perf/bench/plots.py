@@ -47,9 +47,9 @@ def small_multiples(series, unit):
     figure, all_axes = plt.subplots(1, len(series), figsize=(7.0, 1.5), sharey=True, squeeze=False)
     for axes, (title, points) in zip(all_axes[0], series.items()):
         axes.step([x for x, _ in points], [y for _, y in points], where="pre", color=MORE_COLOURS[0])
-        axes.set_ylim(bottom=0)
         axes.set_title(title, fontsize=8)
         axes.set_xlabel("s")
+    axes.set_ylim(0, 1.05 * max(y for points in series.values() for _, y in points))  # all have this one's
     all_axes[0][0].set_ylabel(unit)
     return to_svg(figure)
 
