@@ -136,7 +136,8 @@ def goals_part(results):
     rows = goals.rows(results)
     if not rows:
         return absent("What the goals are about", "lab bench load")
-    return table(["", "goal", "median (least to most)", "runs"], [[html.escape(str(cell)) for cell in row[:4]] for row in rows])
+    cells = [[html.escape(str(cell)) for cell in (*row[:4], row[4].split()[2])] for row in rows]
+    return f'<div class="close">{table(["", "goal", "median (least to most)", "runs", "lab bench"], cells)}</div>'
 
 
 def headline_part(results):

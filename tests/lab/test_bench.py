@@ -94,7 +94,7 @@ def test_scenario_counts_in_both_stores(tmp_path):
 
 
 def test_growth_and_a_report_of_it(tmp_path):
-    bench(tmp_path, "growth", "--part", "clients", "--rate", "300", "--seconds", "2")
+    bench(tmp_path, "growth", "--part", "clients", "--rate", "300", "--seconds", "2", "--runs", "1")
     measured = json.loads((tmp_path / "growth-clients.json").read_text())["sizes"]
     assert [size["size"] for size in measured] == list(growth.CLIENTS)
     assert all(min(size["stored"].values()) == size["due"] == 600 for size in measured)
