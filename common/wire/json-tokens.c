@@ -239,7 +239,9 @@ static const char *read_word(Reading *reading, const char *at, const char *word,
 static const char *read_container(Reading *reading, const char *at, JsonKind kind);
 
 static inline const char *read_value(Reading *reading, const char *at) {
-    char c = at < reading->end ? *at : '\0';
+    char c = '\0';
+    if (at < reading->end)
+        c = *at;
     switch (c) {
     case '"':
         return read_string(reading, at);

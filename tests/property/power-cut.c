@@ -443,12 +443,23 @@ static void store_survives_whatever_happens_to_its_disk(void **state) {
     run_worlds(run_store, n_steps);
 }
 
+/* Now and then a world has no cut at a moment that matters. */
+enum { LYING_WORLDS = 5 };
+
+static bool is_found_out(Verdict (*run)(uint64_t, uint64_t, bool)) {
+    for (uint64_t i = 0; i < LYING_WORLDS; i++) {
+        Verdict verdict = run(seed + i, STEPS_OF_A_WORLD, true);
+        if (!holds(&verdict))
+            return true;
+    }
+    return false;
+}
+
 /* The checks above can fail: on a disk that only says that it synced, they do. */
 static void disk_that_does_not_sync_is_found_out(void **state) {
     (void)state;
-    Verdict spool = run_spool(seed, STEPS_OF_A_WORLD, true), store = run_store(seed, STEPS_OF_A_WORLD, true);
-    assert_false(holds(&spool));
-    assert_false(holds(&store));
+    assert_true(is_found_out(run_spool));
+    assert_true(is_found_out(run_store));
 }
 
 int main(void) {
