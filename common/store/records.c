@@ -76,12 +76,6 @@ struct RecordWriter {
     uint64_t created_at_sec;
 };
 
-static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret, Problem *problem) {
-    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
-        return db_error(db, sql, problem);
-    return 0;
-}
-
 /* Where a column comes from; false when there is no such column. */
 static bool write_source(FILE *out, const TableStatements *statements, const char *column, size_t size) {
     static const char *const arrival[] = {"created_at", "created_us"};
@@ -131,7 +125,7 @@ static int prepare_insert(sqlite3 *db, TableStatements *statements, Problem *pro
     write_sum(out, statements);
     fprintf(out, ") FROM %s WHERE true ON CONFLICT DO NOTHING", batch_name);
     fclose(out);
-    return prepare(db, sql, &statements->insert, problem);
+    return db_prepare(db, sql, &statements->insert, problem);
 }
 
 static int prepare_table(sqlite3 *db, const Table *table, TableStatements *ret, Problem *problem) {
@@ -140,10 +134,10 @@ static int prepare_table(sqlite3 *db, const Table *table, TableStatements *ret, 
     ret->message = &message_descriptors[table->tag];
     int r = prepare_insert(db, ret, problem);
     if (r >= 0)
-        r = prepare(db, table->select_oldest, &ret->select_oldest, problem);
+        r = db_prepare(db, table->select_oldest, &ret->select_oldest, problem);
     (void)snprintf(sql, sizeof sql, "DELETE FROM %s WHERE id <= ?1", table->name);
     if (r >= 0)
-        r = prepare(db, sql, &ret->delete_until, problem);
+        r = db_prepare(db, sql, &ret->delete_until, problem);
     return r;
 }
 
@@ -160,13 +154,13 @@ int record_writer_new(sqlite3 *db, RecordWriter **ret, Problem *problem) {
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(tables); i++)
         r = prepare_table(db, &tables[i], &writer->statements[i], problem);
     if (r >= 0)
-        r = prepare(db, "BEGIN IMMEDIATE", &writer->begin, problem);
+        r = db_prepare(db, "BEGIN IMMEDIATE", &writer->begin, problem);
     if (r >= 0)
-        r = prepare(db, "COMMIT", &writer->commit, problem);
+        r = db_prepare(db, "COMMIT", &writer->commit, problem);
     if (r >= 0)
-        r = prepare(db, "ROLLBACK", &writer->rollback, problem);
+        r = db_prepare(db, "ROLLBACK", &writer->rollback, problem);
     if (r >= 0)
-        r = prepare(db, totals_write_sql, &writer->write_totals, problem);
+        r = db_prepare(db, totals_write_sql, &writer->write_totals, problem);
     if (r >= 0)
         *ret = take(writer);
     return r;
@@ -202,18 +196,11 @@ bool record_writer_has_transaction(const RecordWriter *writer) {
     return !sqlite3_get_autocommit(writer->db);
 }
 
-/* Steps a statement that returns no rows. */
-static int finish(RecordWriter *writer, sqlite3_stmt *statement, const char *what, Problem *problem) {
-    int r = sqlite3_step(statement) == SQLITE_DONE ? 0 : db_error(writer->db, what, problem);
-    sqlite3_reset(statement);
-    return r;
-}
-
 int record_writer_begin(RecordWriter *writer, Problem *problem) {
     if (record_writer_has_transaction(writer))
         return 0;
     writer->counts = (RecordCounts){0};
-    return finish(writer, writer->begin, "begin", problem);
+    return db_finish(writer->db, writer->begin, "begin", problem);
 }
 
 const RecordCounts *record_writer_counts(const RecordWriter *writer) {
@@ -225,7 +212,7 @@ static int insert_rows(RecordWriter *writer, TableStatements *statements, size_t
                        Problem *problem) {
     const MessageTag tag = statements->table->tag;
     row_batch_show(statements->batch, first, behind);
-    int r = finish(writer, statements->insert, statements->table->name, problem);
+    int r = db_finish(writer->db, statements->insert, statements->table->name, problem);
     for (size_t i = first; r >= 0 && i < behind; i++) {
         bool is_new = row_batch_was_inserted(statements->batch, i);
         writer->counts.repeats += !is_new;
@@ -261,9 +248,9 @@ int record_writer_commit(RecordWriter *writer, Wall now, Problem *problem) {
     StoreTotals *totals = &writer->totals;
     totals->committed_us = now.usec > writer->newest_created_us ? now.usec : writer->newest_created_us;
     totals_bind(writer->write_totals, totals);
-    r = finish(writer, writer->write_totals, "totals", problem);
+    r = db_finish(writer->db, writer->write_totals, "totals", problem);
     if (r >= 0)
-        r = finish(writer, writer->commit, "commit", problem);
+        r = db_finish(writer->db, writer->commit, "commit", problem);
     if (r < 0)
         return r;
     writer->newest_created_us = totals->committed_us + 1; /* what comes now lies behind the commit */
@@ -406,7 +393,7 @@ int record_writer_delete_oldest(RecordWriter *writer, MessageTag table, int n_ma
     if (r < 0 || n_deleted == 0)
         return r;
     sqlite3_bind_int64(statements->delete_until, 1, last_id);
-    r = finish(writer, statements->delete_until, "delete", problem);
+    r = db_finish(writer->db, statements->delete_until, "delete", problem);
     if (r < 0)
         return r;
     writer->totals = totals;
