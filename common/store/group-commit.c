@@ -39,6 +39,7 @@ struct GroupCommit {
 
     GroupCommitCounts counts;
     uint64_t n_dropped; /* of what the open transaction was to hold */
+    Problem why_dropped;
 };
 
 int group_commit_new(const GroupCommitLimits *limits, Intake *intake, GroupCommit **ret) {
@@ -128,6 +129,10 @@ static void count_committed(GroupCommit *group) {
         group->counts.stored[i] += committed->stored[i];
     group->counts.repeats += committed->repeats;
     group->counts.dropped += group->n_dropped + committed->refused;
+    if (committed->refused > 0)
+        group->counts.why_dropped = committed->why_refused;
+    else if (group->n_dropped > 0)
+        group->counts.why_dropped = group->why_dropped;
     group->counts.commits++;
     group->n_dropped = 0;
 }
@@ -166,17 +171,19 @@ static int insert_kept(GroupCommit *group, Problem *problem) {
         const KeptFrame *kept = (const KeptFrame *)(const void *)(group->kept + at);
         Message record;
         Refusal refusal;
+        Problem why = {0};
         int r = message_decode(group->decoder, MESSAGE_FAMILY_RECORD, kept + 1, kept->size, &record, &refusal,
-                               problem);
-        if (r == -ENOMEM)
-            return r;
+                               &why);
         if (r >= 0)
-            r = record_writer_add(group->writer, &record, kept->arrival, problem);
-        else
+            r = record_writer_add(group->writer, &record, kept->arrival, &why);
+        else if (r != -ENOMEM)
             r = -EINVAL;
-        if (r < 0 && r != -EINVAL)
-            return r;
-        group->n_dropped += r == -EINVAL;
+        if (r == -EINVAL) {
+            group->n_dropped++;
+            group->why_dropped = why;
+        } else if (r < 0) {
+            return problem_set(problem, r, "%s", why.text);
+        }
         at += stride(kept->size);
     }
     return 0;

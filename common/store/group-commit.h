@@ -32,7 +32,8 @@ typedef struct GroupCommitCounts {
     uint64_t repeats;
     uint64_t commits;
     uint64_t failures;
-    uint64_t dropped; /* records that the tables themselves refuse; none are known */
+    uint64_t dropped;    /* records that the tables themselves refuse; none are known */
+    Problem why_dropped; /* the last of them */
 } GroupCommitCounts;
 
 /* `intake`, whose cursors are committed with the records, outlives this; NULL: there is no custody. */

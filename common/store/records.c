@@ -224,17 +224,27 @@ static int insert_rows(RecordWriter *writer, TableStatements *statements, size_t
 }
 
 /* A table that refuses one row takes none of its statement: then each gets a statement of its own. */
+static int insert_one_by_one(RecordWriter *writer, TableStatements *statements, Problem *problem) {
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < row_batch_size(statements->batch); i++) {
+        Problem why = {0};
+        r = insert_rows(writer, statements, i, i + 1, &why);
+        if (r == -EINVAL) {
+            writer->counts.refused++;
+            writer->counts.why_refused = why;
+            r = 0;
+        } else if (r < 0) {
+            return problem_set(problem, r, "%s", why.text);
+        }
+    }
+    return r;
+}
+
 static int insert_batch(RecordWriter *writer, TableStatements *statements, Problem *problem) {
     const size_t n = row_batch_size(statements->batch);
     int r = n > 0 ? insert_rows(writer, statements, 0, n, problem) : 0;
-    if (r == -EINVAL) {
-        r = 0;
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-            int one = insert_rows(writer, statements, i, i + 1, problem);
-            writer->counts.refused += one == -EINVAL;
-            r = one == -EINVAL ? 0 : one;
-        }
-    }
+    if (r == -EINVAL)
+        r = insert_one_by_one(writer, statements, problem);
     row_batch_clear(statements->batch);
     return r;
 }

@@ -45,7 +45,8 @@ int record_writer_insert(RecordWriter *writer, const Message *record, Wall arriv
 typedef struct RecordCounts {
     uint64_t stored[RECORD_TABLE_COUNT]; /* in the order of record_tables[] */
     uint64_t repeats;
-    uint64_t refused; /* by the tables themselves; none are known */
+    uint64_t refused;    /* by the tables themselves; none are known */
+    Problem why_refused; /* the last of them */
 } RecordCounts;
 const RecordCounts *record_writer_counts(const RecordWriter *writer);
 

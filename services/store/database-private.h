@@ -45,7 +45,7 @@ struct Database {
     DiskWatch disk;
 
     ReadingAge age; /* positions are those among the rows that wait */
-    Metric *stored[RECORD_TABLE_COUNT], *repeats, *refilled, *commits, *failures, *deleted;
+    Metric *stored[RECORD_TABLE_COUNT], *repeats, *refilled, *dropped, *commits, *failures, *deleted;
     Metric *waiting, *can_commit, *needs_refill;
     GroupCommitCounts counted;
 };

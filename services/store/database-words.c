@@ -76,6 +76,8 @@ void database_make_metrics(Database *database) {
         metrics_counter(metrics, "traffic_store_repeats_total", "Records that were stored already.", "");
     database->refilled = metrics_counter(metrics, "traffic_store_refilled_total",
                                          "Records taken over from the other store.", "");
+    database->dropped = metrics_counter(metrics, "traffic_store_dropped_total",
+                                        "Records that the tables of the file refused.", "");
     database->commits =
         metrics_counter(metrics, "traffic_store_commits_total", "Transactions committed.", "");
     database->failures =
@@ -90,9 +92,19 @@ void database_make_metrics(Database *database) {
                                            "1 while the store lacks what the other one holds.", "");
 }
 
+static void tell_dropped(const Database *database, uint64_t n, const char *why) {
+    char sentence[640];
+    (void)snprintf(sentence, sizeof sentence, "lost %" PRIu64 " record%s that its tables refuse: %s", n,
+                   n == 1 ? "" : "s", why);
+    tell(database, JOURNAL_LOST, sentence);
+}
+
 void database_count(Database *database) {
     const GroupCommitCounts *now = group_commit_counts(database->group);
     GroupCommitCounts *before = &database->counted;
+    if (now->dropped > before->dropped)
+        tell_dropped(database, now->dropped - before->dropped, now->why_dropped.text);
+    metric_add(database->dropped, now->dropped - before->dropped);
     for (size_t i = 0; i < RECORD_TABLE_COUNT; i++)
         metric_add(database->stored[i], now->stored[i] - before->stored[i]);
     metric_add(database->repeats, now->repeats - before->repeats);

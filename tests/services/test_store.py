@@ -83,6 +83,18 @@ def test_bad_records_are_refused_counted_and_nothing_else(make_store, frame, rea
 # --- when the file refuses
 
 
+def test_record_that_the_tables_refuse_is_counted_and_told(make_store):
+    store = make_store()
+    assert store.city.stop(store.title) == 0
+    store.rows("ALTER TABLE sensor_events ADD COLUMN odd INTEGER CHECK (seq <> 3)")
+    store.city.start("store", "primary")
+    store.push(*(event(n) for n in range(1, 6)))
+    store.wait_stored(4)
+    store.city.wait_log(store.title, "lost 1 record that its tables refuse.*CHECK constraint failed")
+    assert store.city.stop(store.title) == 0
+    assert store.city.metric(store.title, "traffic_store_dropped_total") == 1
+
+
 def test_locked_database_loses_nothing_and_says_so(make_store):
     store = make_store()
     store.push(*(event(n) for n in range(1, 11)))

@@ -176,6 +176,7 @@ static void table_that_refuses_a_record_takes_the_others(void **state) {
         add(fixture, n);
     commit(fixture);
     assert_int_equal(record_writer_counts(fixture->writer)->refused, 2);
+    assert_non_null(strstr(record_writer_counts(fixture->writer)->why_refused.text, "CHECK constraint"));
     assert_int_equal(record_writer_counts(fixture->writer)->stored[0], 7);
     assert_int_equal(record_writer_totals(fixture->writer)->sensor_events, 7);
     assert_int_equal(test_integer(fixture->db, "SELECT count(*) FROM sensor_events"), 7);
