@@ -27,7 +27,7 @@ backend_check() {
         return
     }
     ip netns del "$lab_netns-try"
-    cgroup_mounts | grep -q . || {
+    [ -n "$(cgroup_mounts)" ] || { # not a pipe to grep -q, which ends at the first and so kills who names the second
         echo "this host has no writable cgroup hierarchy in /sys/fs/cgroup"
         return
     }
