@@ -41,7 +41,7 @@ class Now:
             self.map = mmap.mmap(file.fileno(), NOW.size)
 
     def write(self, *counts):
-        NOW.pack_into(self.map, 0, *counts)
+        self.map[:] = NOW.pack(*counts)  # pack_into() would make them zero first, and somebody looks at that moment
 
 
 def read_now(path):
