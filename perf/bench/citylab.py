@@ -13,7 +13,7 @@ from bench import prom
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "lab"))
-from faults.machines import ADDRESS, LABS, MACHINE_OF, UNITS, Machine, enter_network, join_network, wait_until  # noqa: E402
+from faults.machines import ADDRESS, BACKEND, LABS, MACHINE_OF, UNITS, Machine, enter_network, join_network, wait_until  # noqa: E402
 
 CITY = TOP / "config" / "city.json"  # what the packages install
 STORES = {"primary": ("pc3", 5575), "replica": ("pc2", 5576)}
@@ -46,6 +46,11 @@ class CityLab:
         self.down()
         self.run("up", *options)
         join_network(self.name)
+        if BACKEND == "vagrant":  # a machine that is made anew takes minutes
+            for machine in self.machines.values():
+                machine.forget()
+            for name, machine in self.machines.items():
+                machine.systemctl("start", f"traffic-{name}.target")
         self.context = zmq.Context()  # its threads live where they were begun
         for store, (machine, port) in STORES.items():
             asker = self.context.socket(zmq.REQ)
@@ -71,7 +76,7 @@ class CityLab:
         if self.context:
             self.context.term()
             self.context = None
-        if (LABS / self.name).exists():
+        if BACKEND == "nspawn" and (LABS / self.name).exists():
             self.run("down")
 
     def relay_directory(self):
@@ -113,14 +118,13 @@ class CityLab:
 
     def usage(self):
         """{unit: {"cpu_seconds", "pss_bytes"}}: CPU time since the process began, and its part of the memory."""
-        used = {}
-        for unit in UNITS:
-            pid = self.machines[MACHINE_OF[unit]].pid(unit)
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            memory = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-            used[unit] = {"cpu_seconds": (int(fields[11]) + int(fields[12])) / TICKS_PER_SEC,
-                          "pss_bytes": int(memory["Pss"].split()[0]) * 1024}
-        return used
+        return {unit: self.usage_of(unit) for unit in UNITS}
+
+    def usage_of(self, unit):
+        pid = self.machines[MACHINE_OF[unit]].pid(unit)
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        memory = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+        return {"cpu_seconds": (int(fields[11]) + int(fields[12])) / TICKS_PER_SEC, "pss_bytes": int(memory["Pss"].split()[0]) * 1024}
 
     def starts(self, n_runs):
         """{"systemd": {unit: [seconds]}, "process": the same}: started again so often, one at a time, until it said that it is ready; with its
@@ -141,13 +145,14 @@ class CityLab:
     def systemd_usage(self):
         """{unit: {"cpu_seconds", "memory_bytes", "told_by"}}, as systemd accounts for the service; where it cannot (a host with the old control
         groups hands none to its containers), what /proc says of its one process."""
-        used = self.usage()
-        for unit, process in used.items():
+        used = {}
+        for unit in UNITS:
             text = self.machines[MACHINE_OF[unit]].systemctl("show", "--property=CPUUsageNSec,MemoryCurrent", unit)
             shown = dict(line.split("=", 1) for line in text.splitlines())
             if all(value.isdigit() for value in shown.values()):
                 used[unit] = {"cpu_seconds": int(shown["CPUUsageNSec"]) / 1e9, "memory_bytes": int(shown["MemoryCurrent"]), "told_by": "systemd"}
             else:
+                process = self.usage_of(unit)
                 used[unit] = {"cpu_seconds": process["cpu_seconds"], "memory_bytes": process["pss_bytes"], "told_by": "/proc"}
         return used
 

@@ -6,14 +6,13 @@
 # one that somebody works with ("city").
 
 LAB=${LAB:-city}
-lab_dir=/var/lib/olaverde-lab/$LAB     # machines: overlays, process ids, consoles
 lab_cache=/var/cache/olaverde-lab      # base images, shared by all labs
 lab_work=$lab_top/.lab                 # what is built from this checkout: packages, --local processes
 lab_packages=$lab_work/packages
 
-# The machines in the order in which they are named everywhere, with their addresses on the lab's own bridge.
+# The machines in the order in which they are named everywhere; their addresses are the backend's.
 machines=(pc1 pc2 pc3)
-declare -A machine_address=([pc1]=10.83.0.1 [pc2]=10.83.0.2 [pc3]=10.83.0.3)
+declare -A machine_address
 
 say() {
     printf '%s\n' "$*" >&2
@@ -38,7 +37,7 @@ check_lab_name() {
 }
 
 is_machine() {
-    [[ -n ${1:-} && -n ${machine_address[$1]:-} ]]
+    [[ -n ${1:-} && " ${machines[*]} " = *" $1 "* ]]
 }
 
 check_machine() {
@@ -47,16 +46,17 @@ check_machine() {
 
 # Runs the same command as root when there is a way.
 need_root() {
-    [ "$EUID" -eq 0 ] && return
+    [ "$EUID" -ne 0 ] && backend_wants_root || return 0
     if command -v sudo >/dev/null; then
-        exec sudo LAB="$LAB" ${LAB_MIRROR:+"LAB_MIRROR=$LAB_MIRROR"} "$lab_top/lab" "$@"
+        exec sudo LAB="$LAB" LAB_ON="$LAB_ON" ${LAB_MIRROR:+"LAB_MIRROR=$LAB_MIRROR"} "$lab_top/lab" "$@"
     fi
     die "'lab $1' needs root: run it as root, or install sudo. What needs neither: lab up --local"
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds; fails when the deadline has passed.
+# wait_for SECONDS COMMAND...: until the command succeeds; fails when the deadline has passed, which is LAB_PATIENCE times as far away: of a processor
+# that is emulated everything takes longer.
 wait_for() {
-    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000 * ${LAB_PATIENCE:-1}))
     shift
     until "$@"; do
         [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || return 1

@@ -37,7 +37,7 @@ verb_watch() {
 # What runs already: a lab is watched from inside its network, which plain processes of root have as well.
 watch_lab() {
     local city=$lab_work/watched-city.json address=127.0.0.1 enter=()
-    if [ -d "$lab_dir/pc2" ]; then
+    if machine_exists pc2; then
         need_root watch "$@"
         address=${machine_address[pc2]}
         machine_exec pc2 sh -c 'cat /etc/traffic/city.json 2>/dev/null || cat /usr/lib/traffic/city.json' </dev/null >"$city"

@@ -77,7 +77,7 @@ local_start() {
 }
 
 local_up() {
-    [ "$EUID" -eq 0 ] && [ -d "$lab_dir/pc1" ] && die "the three machines are running; end them first: lab down"
+    [ "$EUID" -eq 0 ] && machine_exists pc1 && die "the three machines are running; end them first: lab down"
     host_needs "the lab" jq procps
     [ "$EUID" -ne 0 ] || { host_needs "the lab" iproute2 && network_up; }
     [ "$up_build" = no ] || local_binaries

@@ -20,8 +20,7 @@ verb_shell() {
         local_exec bash
     else
         need_root shell "$@"
-        # script gives the shell a terminal that belongs to the machine.
-        machine_exec "$1" script --quiet --command "bash -l" /dev/null
+        machine_shell "$1"
     fi
 }
 
@@ -54,7 +53,7 @@ verb_crash() {
     check_machine "$1"
     ! local_is_up || die "a local city has no machines: kill a process instead"
     need_root crash "$@"
-    machine_leader "$1" >/dev/null || die "$1 is not running; start it with: lab up"
+    machine_runs "$1" || die "$1 is not running; start it with: lab up"
     machine_kill "$1"
     wait_for 10 machine_has_ended "$1" || die "$1 does not end"
     say "$1 died as if unplugged. To bring it back: lab boot $1"
@@ -64,8 +63,11 @@ verb_boot() {
     [ $# -eq 1 ] || usage_error "expected: lab boot MACHINE"
     check_machine "$1"
     need_root boot "$@"
-    [ -d "$lab_dir/$1" ] || die "there is no $1 to boot; make one with: lab up"
-    ! machine_is_up "$1" || return 0
+    machine_exists "$1" || die "there is no $1 to boot; make one with: lab up"
+    if machine_runs "$1"; then
+        wait_for "$boot_timeout_sec" machine_is_up "$1" || die "$1 runs, but has not started everything in it within $boot_timeout_sec s"
+        return
+    fi
     wait_for 10 machine_has_ended "$1" || die "$1 neither runs nor has it ended"
     machine_boot "$1"
 }
@@ -80,7 +82,7 @@ verb_down() {
     fi
     need_root down
     for name in "${machines[@]}"; do
-        [ -d "$lab_dir/$name" ] || continue
+        machine_exists "$name" || continue
         step "Ending $name"
         machine_remove "$name" &
     done

@@ -115,7 +115,7 @@ class Bench:
 
     def durable(self, quantile):
         """Analytics' own account: from the generator's due time until both stores have acknowledged."""
-        text = (self.city.machines["pc2"].live_root() / METRICS.lstrip("/")).read_text()
+        text = self.city.machines["pc2"].read(METRICS)
         found = re.search(rf'^traffic_durable_seconds{{[^}}]*quantile="{re.escape(quantile)}"[^}}]*}} (\S+)$', text, re.MULTILINE)
         return float(found[1])
 

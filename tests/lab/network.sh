@@ -1,38 +1,6 @@
 # shellcheck shell=bash
-# The lab's network: one bridge inside a network namespace of the lab's own. The host's addresses, routes and firewall are
-# never touched, so nothing of the lab can meet anything outside it.
-#
-# Cutting a link is a rule of the bridge between two machines' ports; the ports keep their names when a machine reboots.
-
-lab_netns=olaverde-$LAB
-lab_netns_file=/run/netns/$lab_netns
-
-network_is_up() {
-    [ -e "$lab_netns_file" ] && ip -n "$lab_netns" link show br0 >/dev/null 2>&1
-}
-
-network_up() {
-    network_is_up && return
-    ip netns add "$lab_netns" 2>/dev/null || true
-    ip -n "$lab_netns" link set lo up
-    ip -n "$lab_netns" link add br0 type bridge
-    # The observer's end: tests and forwarders speak to the machines from here.
-    ip -n "$lab_netns" address add 10.83.0.254/24 dev br0
-    ip -n "$lab_netns" link set br0 up
-}
-
-network_down() {
-    [ ! -e "$lab_netns_file" ] || ip netns del "$lab_netns"
-}
-
-# Runs a command in the lab's network, everything else being the host's.
-in_network() {
-    nsenter --net="$lab_netns_file" -- "$@"
-}
-
-machine_port() {
-    echo "vb-$LAB-$1"
-}
+# Links between machines that are cut: rules of the bridge that all three are on, by the machines' addresses, which stay the same when one boots
+# again. The backend says how a command gets to that bridge: in_network COMMAND...
 
 # network_cut A B: nothing goes from A to B any more.
 network_cut() {
@@ -40,7 +8,7 @@ network_cut() {
 table bridge lab {
     chain cut {
         type filter hook forward priority 0; policy accept;
-        iifname "$(machine_port "$1")" oifname "$(machine_port "$2")" counter drop
+        ip saddr ${machine_address[$1]} ip daddr ${machine_address[$2]} counter drop
     }
 }
 END
@@ -52,6 +20,12 @@ network_heal() {
 
 # The cut links, one "A B" a line.
 network_cuts() {
-    { in_network nft list table bridge lab 2>/dev/null || true; } |
-        sed -nE "s/.*iifname \"vb-$LAB-([a-z0-9]+)\" oifname \"vb-$LAB-([a-z0-9]+)\".*/\1 \2/p" | sort -u
+    local from to a b
+    while read -r a b; do
+        for from in "${machines[@]}"; do
+            for to in "${machines[@]}"; do
+                [ "${machine_address[$from]} ${machine_address[$to]}" != "$a $b" ] || echo "$from $to"
+            done
+        done
+    done < <({ in_network nft list table bridge lab 2>/dev/null || true; } | sed -nE 's/.*ip saddr ([0-9.]+) ip daddr ([0-9.]+).*/\1 \2/p' | sort -u)
 }

@@ -1,17 +1,5 @@
 # shellcheck shell=bash
-# Backend: three machines as systemd-nspawn containers with real systemd. Everything above this file says "machine" and means
-# these functions; another backend offers the same ones:
-#
-#   backend_needs            host packages
-#   backend_check            why this host cannot run machines (one sentence), or nothing
-#   backend_prepare          the base image and the network
-#   machine_boot NAME        boots it (new when it never was) and waits until systemd is up
-#   machine_is_up NAME
-#   machine_exec NAME CMD... runs a command inside
-#   machine_put FILE NAME PATH   copies a file into it
-#   machine_kill NAME        the machine crashes
-#   machine_remove NAME      ends it and removes everything of it
-#   backend_remove           the network and what else is left
+# Backend (backend.sh): three machines as systemd-nspawn containers with real systemd.
 #
 # A machine's root is an overlay on the shared base image. nspawn runs inside the lab's network namespace, but not through
 # `ip netns exec`, which remounts /sys and hides the cgroups from it.
@@ -19,6 +7,45 @@
 backend_needs=(systemd-container mmdebstrap iproute2 nftables util-linux bsdutils debian-archive-keyring)
 
 boot_timeout_sec=60
+
+lab_dir=/var/lib/olaverde-lab/$LAB # machines: overlays, process ids, consoles
+machine_address=([pc1]=10.83.0.1 [pc2]=10.83.0.2 [pc3]=10.83.0.3)
+
+# Mounts, namespaces and control groups are root's.
+backend_wants_root() {
+    true
+}
+
+# --- the network: one bridge in a network namespace of the lab's own. The host's addresses, routes and firewall are never touched, so nothing
+# of the lab can meet anything outside it.
+
+lab_netns=olaverde-$LAB
+lab_netns_file=/run/netns/$lab_netns
+
+network_is_up() {
+    [ -e "$lab_netns_file" ] && ip -n "$lab_netns" link show br0 >/dev/null 2>&1
+}
+
+network_up() {
+    network_is_up && return
+    ip netns add "$lab_netns" 2>/dev/null || true
+    ip -n "$lab_netns" link set lo up
+    ip -n "$lab_netns" link add br0 type bridge
+    # The observer's end: tests and forwarders speak to the machines from here.
+    ip -n "$lab_netns" address add 10.83.0.254/24 dev br0
+    ip -n "$lab_netns" link set br0 up
+}
+
+network_down() {
+    [ ! -e "$lab_netns_file" ] || ip netns del "$lab_netns"
+}
+
+# Runs a command in the lab's network, everything else being the host's.
+in_network() {
+    nsenter --net="$lab_netns_file" -- "$@"
+}
+
+# --- the machines
 
 backend_check() {
     local what
@@ -84,6 +111,19 @@ machine_leader() {
         fi
     done
     return 1
+}
+
+machine_runs() {
+    machine_leader "$1" >/dev/null
+}
+
+machine_exists() {
+    [ -d "$lab_dir/$1" ]
+}
+
+# A shell with a terminal that belongs to the machine.
+machine_shell() {
+    machine_exec "$1" script --quiet --command "bash -l" /dev/null
 }
 
 machine_is_up() {

@@ -32,7 +32,7 @@ machine_json() {
 }
 
 status_json() {
-    local city machine_list cuts='[]' backend=nspawn
+    local city machine_list cuts='[]' backend=$LAB_ON
     city=$(city_status) || true
     if local_is_up; then
         backend=local

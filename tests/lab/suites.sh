@@ -11,10 +11,10 @@ suites_log_dir=$lab_work/test-logs
 # Two checkouts that test on one host at the same time each name a lab of their own.
 suites_lab=${TEST_LAB:-test}
 
-suites_all=(lint unit property scenario instructions proof fuzz services v0 history sanitize coverage mutants packaging drive lab bench faults-quick)
+suites_all=(lint unit property scenario instructions proof fuzz services v0 history sanitize coverage mutants packaging vagrant drive lab bench faults-quick)
 # Not run unless asked for: it takes forty minutes on a machine of its own.
 suites_more=(faults)
-suites_of_machines=(packaging lab bench faults-quick faults)
+suites_of_machines=(packaging vagrant lab bench faults-quick faults)
 suites_of_processes=(services v0 history drive)
 
 # Everything that any suite needs, in one go: a fresh machine has a compiler and little else.
@@ -23,6 +23,7 @@ suites_needs=(
     debhelper systemd sqlite3 man-db
     frama-c-base why3 z3 cvc4
     valgrind
+    vagrant vagrant-libvirt
     e2fsprogs mount "${drive_needs[@]}"
 )
 
@@ -182,13 +183,30 @@ suite_packaging() {
     suites_run_pytest "$lab_top/tests/packaging"
 }
 
-# Tests on three machines; arguments are pytest's.
+# What can be said of the virtual machines without booting one: the rest is vagrant/tour's, by hand.
+suite_vagrant() {
+    local vagrant_home
+    vagrant_home=$(mktemp -d)
+    # vagrant asks libvirt even then: its own imitation is enough.
+    check "the Vagrantfile is valid" env -C "$lab_top/vagrant" VAGRANT_HOME="$vagrant_home" VAGRANT_DEFAULT_PROVIDER=libvirt \
+        LIBVIRT_DEFAULT_URI=test:///default vagrant validate
+    # Debian has no VirtualBox: what is said to it is read, and no more.
+    check "and for VirtualBox" env -C "$lab_top/vagrant" VAGRANT_HOME="$vagrant_home" VAGRANT_DEFAULT_PROVIDER=virtualbox \
+        vagrant validate --ignore-provider
+    rm -rf "$vagrant_home"
+    [ -n "$packages_are_built" ] || packages_build
+    packages_are_built=yes
+    check "the box's system installs" "$lab_top/vagrant/box/build" --stage root
+    [ "$suite_failed" -eq 0 ]
+}
+
+# Tests on three machines; arguments are pytest's. Virtual machines stay: they are the user's, and slow to make.
 suites_run_lab() {
     local status=0
     [ -n "$packages_are_built" ] || packages_build
     packages_are_built=yes
     suites_run_pytest "$@" || status=$?
-    LAB="$suites_lab" "$lab_top/lab" down
+    [ "$LAB_ON" = vagrant ] || LAB="$suites_lab" "$lab_top/lab" down
     return "$status"
 }
 

@@ -17,8 +17,11 @@ class City:
         return self
 
     def signal(self, unit, number):
-        signal_process(self.process.pid, number)
+        self.signal_pid(self.process.pid, number)
         return self.process.pid
+
+    def signal_pid(self, pid, number):
+        return signal_process(pid, number)
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from conftest import ADDRESS, EXIT_DEGRADED, SERVICES, UNITS, wait_until
+from conftest import ADDRESS, EXIT_DEGRADED, PATIENCE, SERVICES, UNITS, wait_until
 
-BACK_SEC = 1
+BACK_SEC = 1 * PATIENCE
 WATCHDOG_SEC = 5
 PORT = {"traffic-sensor@camera": 5555, "traffic-sensor@inductive": 5556, "traffic-sensor@gps": 5557, "traffic-broker": 5560,
         "traffic-analytics": 5561, "traffic-signal": 5562, "traffic-store@primary": 5563, "traffic-store@replica": 5564}

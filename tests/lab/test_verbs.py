@@ -141,6 +141,7 @@ def test_exec_gives_back_the_status_of_its_command(city):
     (["test", "unit", "-k", "some"], "options are for: lab test faults"),
     (["crash"], "expected: lab crash MACHINE"),
     (["boot", "pc9"], "expected one of pc1 pc2 pc3"),
+    (["--on", "moon", "status"], "expected nspawn or vagrant"),
 ])
 def test_misuse_says_what_was_expected(city, arguments, expected):
     done = city.run(*arguments, check=False)

@@ -113,8 +113,8 @@ up_install() {
         machine_put "$deb" "$name" "$inside/${deb##*/}"
         files+=("$inside/${deb##*/}")
     done
-    # --reinstall: a new build of the same version counts too.
-    machine_exec "$name" DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --reinstall --no-install-recommends \
+    # A new build of the same version counts, too, and so does an older one.
+    machine_exec "$name" DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --reinstall --allow-downgrades --no-install-recommends \
         --option Dpkg::Options::=--force-confold "${files[@]}" </dev/null >"$lab_dir/$name/apt.log" 2>&1 || {
         tail -n 30 "$lab_dir/$name/apt.log" >&2
         die "apt could not install the packages in $name; its last lines are above"
@@ -135,6 +135,7 @@ up_check() {
 up_machine() {
     local name=$1 verb=start
     machine_boot "$name"
+    mkdir -p "$lab_dir/$name"
     if up_configure "$name" && machine_exec "$name" systemctl --quiet is-active "traffic-$name.target" </dev/null; then
         verb=restart
     fi

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import zmq
 from faults import disks, links, upgrade
 from faults.city import Load
-from faults.machines import ADDRESS, signal_process, wait_until
+from faults.machines import ADDRESS, wait_until
 from history.databases import copy_database
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -61,12 +61,13 @@ def stopped(city, draw, *units):
 @contextmanager
 def frozen(city, draw, *units):
     """SIGSTOP, and it goes on before any watchdog bites."""
-    pids = [city.machine_of(unit).signal(unit, signal.SIGSTOP) for unit in units]
+    pids = {unit: city.machine_of(unit).signal(unit, signal.SIGSTOP) for unit in units}
     try:
         yield
     finally:
-        for pid in filter(None, pids):
-            signal_process(pid, signal.SIGCONT)
+        for unit, pid in pids.items():
+            if pid:
+                city.machine_of(unit).signal_pid(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -76,10 +77,10 @@ def slow(city, draw, unit, stop_sec=0.2, go_sec=0.04):
 
     def pulse():
         while not end.is_set():
-            pid = city.machine_of(unit).pid(unit)
-            if pid and signal_process(pid, signal.SIGSTOP):
+            pid = city.machine_of(unit).signal(unit, signal.SIGSTOP)
+            if pid:
                 end.wait(stop_sec)
-                signal_process(pid, signal.SIGCONT)
+                city.machine_of(unit).signal_pid(pid, signal.SIGCONT)
             time.sleep(go_sec)
 
     thread = threading.Thread(target=pulse)

@@ -21,6 +21,7 @@ from faults.machines import ADDRESS, MACHINE_OF, SERVICES, TOP, UNITS, Machine, 
 from history.check import check_lab
 from history.generate import CITY, read_now
 from history.readings import sensors_of
+from waiting import PATIENCE
 
 QUERIES = {"primary": ("pc3", 5575), "replica": ("pc2", 5576), "analytics": ("pc2", 5561)}
 # Of a store: what it holds. Of analytics: something that only a store's file can answer.
@@ -148,7 +149,7 @@ class City:
 
     def run_lab(self, *arguments, timeout=UP_TIMEOUT_SEC):
         done = subprocess.run([TOP / "lab", *arguments], env={**os.environ, "LAB": self.lab}, stdin=subprocess.DEVNULL, capture_output=True,
-                              text=True, timeout=timeout)
+                              text=True, timeout=timeout * PATIENCE)
         if done.returncode != 0:
             raise AssertionError(f"lab {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -182,9 +183,7 @@ class City:
         def empty(machine):
             if not machine.is_up():
                 self.run_lab("boot", machine.name)
-            machine.systemctl("stop", f"traffic-{machine.name}.target", "traffic-*.service")
-            machine.execute("sh", "-c", "umount --quiet /var/lib/traffic/*; rm -rf /var/lib/traffic/*/* /run/systemd/system/traffic-*.d;"
-                            " rm -f /etc/traffic/traffic.conf.d/60-fault.conf; systemctl daemon-reload; systemctl reset-failed")
+            machine.forget()
 
         self.each_machine(empty)
         self.each_machine(lambda machine: machine.systemctl("start", f"traffic-{machine.name}.target"))

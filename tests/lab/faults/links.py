@@ -6,14 +6,15 @@ import itertools
 import subprocess
 from contextlib import contextmanager
 
-from faults.machines import ADDRESS
+from faults.machines import ADDRESS, network_of
 
 numbers = itertools.count(1)
 
 
 def nft(lab, text):
-    subprocess.run(["nsenter", f"--net=/run/netns/olaverde-{lab}", "--", "nft", "-f", "-"], input=text, text=True, check=True,
-                   capture_output=True)
+    network = network_of(lab)
+    command = ["nsenter", f"--net={network}", "--", "nft"] if network else ["nft"]
+    subprocess.run([*command, "-f", "-"], input=text, text=True, check=True, capture_output=True)
 
 
 def heal_all(lab):
@@ -33,24 +34,24 @@ def rules(lab, *lines):
         nft(lab, f"add table bridge lab\nadd chain bridge lab {chain}\nflush chain bridge lab {chain}\ndelete chain bridge lab {chain}\n")
 
 
-def passing(lab, source, target):
+def passing(source, target):
     """The match for what goes from one machine to another."""
-    return f'iifname "vb-{lab}-{source}" oifname "vb-{lab}-{target}"'
+    return f"ip saddr {ADDRESS[source]} ip daddr {ADDRESS[target]}"
 
 
 def cut(lab, source, target, one_way=False):
     ways = [(source, target)] if one_way else [(source, target), (target, source)]
-    return rules(lab, *(f"{passing(lab, *way)} counter drop" for way in ways))
+    return rules(lab, *(f"{passing(*way)} counter drop" for way in ways))
 
 
 def lossy(lab, source, target, percent):
-    return rules(lab, *(f"{passing(lab, *way)} numgen random mod 100 < {percent} counter drop"
+    return rules(lab, *(f"{passing(*way)} numgen random mod 100 < {percent} counter drop"
                         for way in ((source, target), (target, source))))
 
 
 def cut_off(lab, machine):
     """A machine that nobody reaches and that reaches nobody."""
-    return rules(lab, *(f"{passing(lab, *way)} counter drop" for other in ADDRESS if other != machine
+    return rules(lab, *(f"{passing(*way)} counter drop" for other in ADDRESS if other != machine
                         for way in ((machine, other), (other, machine))))
 
 

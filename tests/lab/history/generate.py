@@ -206,7 +206,7 @@ def relay_finder(arguments):
         return lambda kind: Path(arguments.sockets) / f"sensor-{kind}.sock"
     from faults.machines import Machine
     machine = Machine(arguments.lab, "pc1")
-    return lambda kind: machine.live_root() / f"run/traffic/sensor-{kind}.sock"
+    return machine.relay_socket
 
 
 def main():
