@@ -8,7 +8,6 @@
 #   backend_check            why this host cannot run machines (one sentence), or nothing
 #   backend_prepare          whatever all machines need
 #   machine_boot NAME        boots it (new when it never was) and waits until systemd is up
-#   machine_is_up NAME       systemd has started everything in it
 #   machine_runs NAME        it has power
 #   machine_exists NAME      it was made, whether it runs or not
 #   machine_has_ended NAME   nothing of it runs any more
@@ -22,6 +21,14 @@
 #   backend_remove           what is left when all machines are removed
 
 LAB_ON=${LAB_ON:-nspawn}
+
+# Whether systemd has started everything in a machine.
+machine_is_up() {
+    case $(machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null) in
+    running | degraded) ;;
+    *) return 1 ;;
+    esac
+}
 
 # Takes --on BACKEND out of the arguments, which are backend_arguments then. What stands behind `exec` is somebody else's command line.
 backend_choose() {

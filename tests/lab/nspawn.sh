@@ -126,13 +126,6 @@ machine_shell() {
     machine_exec "$1" script --quiet --command "bash -l" /dev/null
 }
 
-machine_is_up() {
-    case $(machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null) in
-    running | degraded) ;;
-    *) return 1 ;;
-    esac
-}
-
 # A fresh root on the base image, with the machine's own name, addresses and identity.
 machine_create() {
     local name=$1 dir=$lab_dir/$1 other

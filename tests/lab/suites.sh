@@ -215,14 +215,14 @@ suite_drive() {
     suites_run_pytest "$lab_top"/tests/lab/test_drive*.py
 }
 
-# The judge of the faults, judged.
+# The judge of the faults, judged, and what reaches a virtual machine.
 suite_history() {
-    suites_run_pytest "$lab_top"/tests/lab/test_{actions,history,results}.py
+    suites_run_pytest "$lab_top"/tests/lab/test_{actions,history,results,virtual}.py
 }
 
 suite_lab() {
     suites_run_lab "$lab_top/tests/lab" --ignore-glob='*/test_fault_list.py' --ignore-glob='*/test_drive*.py' \
-        --ignore-glob='*/test_actions.py' --ignore-glob='*/test_bench.py' --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py'
+        --ignore-glob='*/test_actions.py' --ignore-glob='*/test_bench.py' --ignore-glob='*/test_history.py' --ignore-glob='*/test_results.py' --ignore-glob='*/test_virtual.py'
 }
 
 # A short run of every bench.

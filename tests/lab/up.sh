@@ -192,7 +192,8 @@ up_wait_for_city() {
 
 up_next_commands() {
     local lab=./lab
-    [ "$LAB" = city ] || lab="LAB=$LAB ./lab"
+    [ "$LAB_ON" = nspawn ] || lab="./lab --on $LAB_ON"
+    [ "$LAB" = city ] || lab="LAB=$LAB $lab"
     cat <<END
 
 Try:

@@ -34,8 +34,13 @@ backend_prepare() {
     mkdir -p "$lab_dir"
 }
 
+# The bridge's rules are root's, whoever may speak to libvirt.
 in_network() {
-    libvirt_run "$@"
+    if [ "$EUID" -eq 0 ]; then
+        libvirt_run "$@"
+    else
+        sudo "$@"
+    fi
 }
 
 vagrant_do() {
@@ -76,13 +81,6 @@ machine_put() {
     machine_exec "$2" sh -c 'mkdir -p "${1%/*}" && cat >"$1" && chmod 644 "$1"' sh "$3" <"$1"
 }
 
-machine_is_up() {
-    case $(machine_exec "$1" systemctl is-system-running 2>/dev/null </dev/null) in
-    running | degraded) ;;
-    *) return 1 ;;
-    esac
-}
-
 # How SSH reaches a machine, and that all who do share a connection.
 machine_write_ssh_config() {
     mkdir -p "$lab_dir/$1"
@@ -94,9 +92,9 @@ machine_write_ssh_config() {
     mv "$lab_dir/$1/ssh-config.new" "$lab_dir/$1/ssh-config"
 }
 
-# A machine may have been started by `vagrant up`.
+# A machine may have been made by `vagrant up`, and made anew, with another key, since.
 machine_meet() {
-    [ ! -e "$lab_dir/$1/ssh-config" ] || return 0
+    [ ! "$lab_dir/$1/ssh-config" -nt "$lab_top/vagrant/.vagrant/machines/$1/libvirt/private_key" ] || return 0
     machine_runs "$1" || die "$1 is not running; start it with: lab up --on vagrant"
     machine_write_ssh_config "$1"
 }

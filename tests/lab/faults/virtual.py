@@ -65,7 +65,7 @@ class RelayBridge(threading.Thread):
         while True:
             client, _ = self.listener.accept()
             command = self.machine.command_line("perl", "-e", RELAY_SCRIPT, f"/run/traffic/sensor-{self.kind}.sock")
-            with client, open(WORK / self.machine.name / "relay.log", "a") as log:
+            with client, open(self.machine.directory / "relay.log", "a") as log:
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
                 threading.Thread(target=self.hand_in, args=(client, process), daemon=True).start()
                 self.answer(client, process)
@@ -78,7 +78,7 @@ class RelayBridge(threading.Thread):
         with suppress(OSError):
             while packet := client.recv(PACKET_MAX_BYTES):
                 os.write(process.stdin.fileno(), packet + b"\n")
-        process.kill()
+        process.stdin.close()  # the other end goes when it hears nothing more, and lets the sensor know
 
     @staticmethod
     def answer(client, process):
@@ -91,10 +91,11 @@ class RelayBridge(threading.Thread):
 class VirtualMachine(Machine):
     def __init__(self, lab, name):
         super().__init__(lab, name)
+        self.directory = WORK / name
         self.bridges = {}
 
     def command_line(self, *command):
-        return outside("ssh", "-F", str(WORK / self.name / "ssh-config"), self.name, "sudo", "env", shlex.join(command))
+        return outside("ssh", "-F", str(self.directory / "ssh-config"), self.name, "sudo", "env", shlex.join(command))
 
     def call(self, *command, **options):
         done = subprocess.run(self.command_line(*command), capture_output=True, timeout=EXEC_TIMEOUT_SEC, **options)
@@ -128,7 +129,7 @@ class VirtualMachine(Machine):
 
     def root(self):
         """A copy of what its services keep."""
-        directory = WORK / f"{self.name}-root"
+        directory = self.directory / "root"
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         with tempfile.TemporaryFile() as archive:
