@@ -7,6 +7,7 @@
 #   backend_wants_root       whether only root can work with machines
 #   backend_check            why this host cannot run machines (one sentence), or nothing
 #   backend_prepare          whatever all machines need
+#   backend_settings         what traffic.conf has to say because of what they are made of
 #   machine_boot NAME        boots it (new when it never was) and waits until systemd is up
 #   machine_runs NAME        it has power
 #   machine_exists NAME      it was made, whether it runs or not

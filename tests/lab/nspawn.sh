@@ -75,6 +75,10 @@ backend_prepare() {
     network_up
 }
 
+backend_settings() {
+    true
+}
+
 # The hierarchies in which a machine's systemd keeps its units.
 cgroup_mounts() {
     local mount

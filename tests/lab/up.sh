@@ -52,6 +52,9 @@ up_settings() {
     if [ "$up_local" = no ]; then
         printf '[network]\npc1 = pc1\npc2 = pc2\npc3 = pc3\n'
     fi
+    if [ "$up_local" = no ]; then
+        backend_settings
+    fi
     if [ -n "$city" ]; then
         printf '[city]\nfile = %s\n' "$city"
     fi

@@ -34,6 +34,10 @@ backend_prepare() {
     mkdir -p "$lab_dir"
 }
 
+backend_settings() {
+    kvm_works || sed -nE 's/^  ([a-z]+)\.([a-z_]+): (.*)/[\1]\n\2 = \3/p' "$lab_top/vagrant/emulated.yml"
+}
+
 # The bridge's rules are root's, whoever may speak to libvirt.
 in_network() {
     if [ "$EUID" -eq 0 ]; then
