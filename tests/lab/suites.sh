@@ -23,7 +23,8 @@ suites_needs=(
     debhelper systemd sqlite3 man-db
     frama-c-base why3 z3 cvc4
     valgrind
-    vagrant vagrant-libvirt
+    apt-utils gnupg perl
+    vagrant vagrant-libvirt fdisk dosfstools mtools syslinux syslinux-common qemu-utils
     e2fsprogs mount "${drive_needs[@]}"
 )
 
