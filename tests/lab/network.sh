@@ -9,6 +9,7 @@ table bridge lab {
     chain cut {
         type filter hook forward priority 0; policy accept;
         ip saddr ${machine_address[$1]} ip daddr ${machine_address[$2]} counter drop
+        arp saddr ip ${machine_address[$1]} arp daddr ip ${machine_address[$2]} counter drop
     }
 }
 END

@@ -34,6 +34,11 @@ def rules(lab, *lines):
         nft(lab, f"add table bridge lab\nadd chain bridge lab {chain}\nflush chain bridge lab {chain}\ndelete chain bridge lab {chain}\n")
 
 
+def nothing_passes(source, target):
+    """The rules by which neither packets nor the questions for an address go from one machine to another."""
+    return [f"{passing(source, target)} counter drop", f"arp saddr ip {ADDRESS[source]} arp daddr ip {ADDRESS[target]} counter drop"]
+
+
 def passing(source, target):
     """The match for what goes from one machine to another."""
     return f"ip saddr {ADDRESS[source]} ip daddr {ADDRESS[target]}"
@@ -41,7 +46,7 @@ def passing(source, target):
 
 def cut(lab, source, target, one_way=False):
     ways = [(source, target)] if one_way else [(source, target), (target, source)]
-    return rules(lab, *(f"{passing(*way)} counter drop" for way in ways))
+    return rules(lab, *(rule for way in ways for rule in nothing_passes(*way)))
 
 
 def lossy(lab, source, target, percent):
@@ -51,8 +56,8 @@ def lossy(lab, source, target, percent):
 
 def cut_off(lab, machine):
     """A machine that nobody reaches and that reaches nobody."""
-    return rules(lab, *(f"{passing(*way)} counter drop" for other in ADDRESS if other != machine
-                        for way in ((machine, other), (other, machine))))
+    return rules(lab, *(rule for other in ADDRESS if other != machine for way in ((machine, other), (other, machine))
+                        for rule in nothing_passes(*way)))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ sys.path.insert(0, str(TOP / "tests" / "harness"))
 from waiting import wait_until  # noqa: E402, F401 (also for those who use machines)
 
 from faults.containers import LABS, Container, signal_process  # noqa: E402, F401
-from faults.virtual import VirtualMachine  # noqa: E402
+from faults.virtual import NETWORK, VirtualMachine  # noqa: E402
 
 BACKEND = os.environ.get("LAB_ON", "nspawn")
 ADDRESSES = {
@@ -53,9 +53,9 @@ def enter_network(namespace):
 
 def network_of(lab):
     """The file of the network namespace in which the machines' network is; None when it is this host's own."""
-    name = f"olaverde-{lab}" if BACKEND == "nspawn" else "olaverde-libvirt"
-    path = Path("/run/netns") / name
-    return path if BACKEND == "nspawn" or path.exists() else None
+    if BACKEND == "nspawn":
+        return Path("/run/netns") / f"olaverde-{lab}"
+    return NETWORK if NETWORK.exists() else None
 
 
 def join_network(lab):
