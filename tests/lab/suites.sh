@@ -188,6 +188,9 @@ suite_packaging() {
 suite_vagrant() {
     local vagrant_home
     vagrant_home=$(mktemp -d)
+    [ -n "$packages_are_built" ] || packages_build
+    packages_are_built=yes
+    check "the packages become a repository" "$lab_top/packaging/repository" --packages "$lab_packages" --output "$lab_top/vagrant/repository"
     # vagrant asks libvirt even then: its own imitation is enough.
     check "the Vagrantfile is valid" env -C "$lab_top/vagrant" VAGRANT_HOME="$vagrant_home" VAGRANT_DEFAULT_PROVIDER=libvirt \
         LIBVIRT_DEFAULT_URI=test:///default vagrant validate
@@ -195,8 +198,6 @@ suite_vagrant() {
     check "and for VirtualBox" env -C "$lab_top/vagrant" VAGRANT_HOME="$vagrant_home" VAGRANT_DEFAULT_PROVIDER=virtualbox \
         vagrant validate --ignore-provider
     rm -rf "$vagrant_home"
-    [ -n "$packages_are_built" ] || packages_build
-    packages_are_built=yes
     check "the box's system installs" "$lab_top/vagrant/box/build" --stage root
     [ "$suite_failed" -eq 0 ]
 }
